@@ -1,0 +1,35 @@
+import { Command, CommanderError } from "commander";
+import { commands } from "./commands/index.ts";
+import { CommandError, EXIT } from "./commands/exit.ts";
+
+/** Builds the program; every command is one file in `commands/` and one line in its list. */
+function program(): Command {
+  const pitot = new Command("pitot")
+    .description("Measures LLM inference without slowing it: proxy, live board, sweeps.")
+    .showHelpAfterError("(run with --help for the flags)")
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const command of Object.values(commands)) {
+    const built = command();
+    built.exitOverride().showSuggestionAfterError().copyInheritedSettings(pitot);
+    pitot.addCommand(built);
+  }
+  return pitot;
+}
+
+/** Runs the command line and returns the exit status. stdout is data, stderr is progress and errors. */
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv);
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommandError) {
+      process.stderr.write(`pitot: ${error.message}\n`);
+      return error.status;
+    }
+    throw error;
+  }
+}
+
+process.exitCode = await main(process.argv);

@@ -1,0 +1,122 @@
+import type { Origin, OutcomeKind, Phase } from "../../engines/exchange.ts";
+import type { FleetEvent, ReplicaView } from "../upstream/fleet.ts";
+
+/** Raised when a viewer of the old shape would misread the new one; the board reloads on a mismatch. */
+export const FRAME_VERSION = 1;
+
+/** One message to a viewer. A snapshot on connect, then one tick a second; a slow viewer misses ticks, never delays them. */
+export type Frame = SnapshotFrame | TickFrame;
+
+export interface SnapshotFrame {
+  readonly kind: "snapshot";
+  readonly version: typeof FRAME_VERSION;
+  /** Pitot's own version: the board reloads itself when it changes. */
+  readonly release: string;
+  /** Changes with every start of the proxy. */
+  readonly bootId: string;
+  readonly startedMs: number;
+  readonly nowMs: number;
+  readonly sequence: number;
+  readonly tickMs: number;
+  /** Ratio between neighbouring bin borders of {@link Bins}: bin i holds values in (γ^(i−1), γ^i] ms. */
+  readonly gamma: number;
+  /** Replica, model names in the order {@link Tick} cells use, and where clients connect. */
+  readonly dataUrl: string;
+  readonly mayWrite: boolean;
+  readonly replicas: readonly ReplicaView[];
+  /** Up to 900 past ticks, oldest first: the last 15 minutes. */
+  readonly history: readonly Tick[];
+  readonly inFlight: readonly InFlightRow[];
+  readonly inFlightTotal: number;
+  /** The most recently ended, newest first. */
+  readonly ended: readonly EndedRow[];
+  readonly events: readonly FleetEvent[];
+}
+
+export interface TickFrame {
+  readonly kind: "tick";
+  readonly sequence: number;
+  readonly nowMs: number;
+  readonly tick: Tick;
+  /** Ticks this viewer was too slow for, oldest first; merged from the server's ring so no second is lost. */
+  readonly missed: readonly Tick[];
+  /** Replicas whose view changed since the last frame; absent ids are unchanged. */
+  readonly replicas: readonly ReplicaView[];
+  /** Ids gone since the last frame. */
+  readonly removed: readonly string[];
+  readonly inFlight: readonly InFlightRow[];
+  readonly inFlightTotal: number;
+  /** Ended since the last frame, newest first, at most {@link ENDED_ROWS_MAX}. */
+  readonly ended: readonly EndedRow[];
+  readonly events: readonly FleetEvent[];
+}
+
+/** Rows of each list in one frame; the REST list holds the rest. */
+export const IN_FLIGHT_ROWS_MAX = 50;
+export const ENDED_ROWS_MAX = 30;
+
+/** One second of the fleet, real and synthetic apart. */
+export interface Tick {
+  /** Start of the second. */
+  readonly atMs: number;
+  readonly real: TrafficCell;
+  readonly synthetic: TrafficCell;
+  /** The same second by replica, real and synthetic apart; replicas without traffic are absent. */
+  readonly byReplica: Readonly<
+    Record<string, { readonly real: TrafficCell; readonly synthetic: TrafficCell }>
+  >;
+}
+
+/** What ended, and what flowed, in one second of one population. */
+export interface TrafficCell {
+  readonly started: number;
+  /** Ended, by outcome; outcomes that did not occur are absent. */
+  readonly ended: Partial<Readonly<Record<OutcomeKind, number>>>;
+  readonly inputTokens: number;
+  /** Output tokens by the second they were produced in, unfinished requests included. */
+  readonly outputTokens: number;
+  /** At the end of the second. */
+  readonly inFlight: number;
+  /** Of requests whose first token came in this second. */
+  readonly ttft: Bins;
+  /** Of requests that ended in this second. */
+  readonly tpot: Bins;
+}
+
+/** Sparse sketch: `[bin, count, bin, count, …]`, bins ascending. Merging is adding counts. */
+export type Bins = readonly number[];
+
+export interface InFlightRow {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly model: string;
+  readonly replica: string | null;
+  /** `stalled` once no output came for {@link STALLED_AFTER_MS} during decode. */
+  readonly phase: Phase | "stalled";
+  readonly ageMs: number;
+  readonly outputEvents: number;
+  readonly ttftMs: number | null;
+  readonly attempts: number;
+}
+
+export const STALLED_AFTER_MS = 1_000;
+
+export interface EndedRow {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly model: string;
+  readonly replica: string | null;
+  readonly startedMs: number;
+  readonly outcome: OutcomeKind;
+  /** Error code, finish reason, or the phase it was cancelled in. */
+  readonly detail: string | null;
+  readonly status: number | null;
+  readonly inputTokens: number | null;
+  readonly cachedInputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly countedBy: string;
+  readonly ttftMs: number | null;
+  readonly tpotMs: number | null;
+  readonly e2eMs: number;
+  readonly attempts: number;
+}

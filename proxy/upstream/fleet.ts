@@ -1,0 +1,89 @@
+import type { EngineName, EngineStats } from "../../engines/engine.ts";
+
+/** The replicas as the admin API, the board and the sweep service see them. */
+export interface Fleet {
+  views(): readonly ReplicaView[];
+  /** @throws {FleetError} when the URL is unusable or already a member. */
+  add(url: string): ReplicaView;
+  /** Stops routing to it, lets its streams finish, then forgets it. @throws {FleetError} when unknown. */
+  remove(id: string): void;
+  /** Takes no new requests, finishes its own. @throws {FleetError} when unknown. */
+  drain(id: string): void;
+  /** Back into routing. @throws {FleetError} when unknown. */
+  undrain(id: string): void;
+  /** Out at once: its streams are cut. @throws {FleetError} when unknown. */
+  disable(id: string): void;
+}
+
+/** `starting`: not yet reached. `up`: takes requests. The last two are an operator's wish. */
+export type ReplicaState = "starting" | "up" | "down" | "draining" | "disabled";
+
+export interface ReplicaView {
+  /** Stable and readable: `vllm-0`, or the host and port where the engine is not known yet. */
+  readonly id: string;
+  readonly url: string;
+  readonly engine: EngineName | null;
+  readonly version: string | null;
+  readonly models: readonly string[];
+  readonly state: ReplicaState;
+  /** Why it is in that state, in words: "connect refused 3 times since 14:02:11". */
+  readonly because: string;
+  /** In this state since ({@link Clock.nowMs}). */
+  readonly sinceMs: number;
+  readonly weight: number;
+  /** Requests of ours it is working on. */
+  readonly inFlight: number;
+  readonly breakerOpen: boolean;
+  /** What the engine says of itself; `null` until it did. */
+  readonly stats: EngineStats | null;
+  readonly statsAtMs: number | null;
+  readonly lastProbe: ProbeResult | null;
+}
+
+export interface ProbeResult {
+  readonly atMs: number;
+  readonly ok: boolean;
+  readonly status: number | null;
+  readonly durationMs: number;
+  /** One sentence when it failed. */
+  readonly message: string;
+}
+
+/** Something that happened to the fleet, for the events lane and the log. */
+export interface FleetEvent {
+  readonly atMs: number;
+  readonly kind: FleetEventKind;
+  /** Replica id, sweep id, file …: what it happened to. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+export type FleetEventKind =
+  | "replica-added"
+  | "replica-removed"
+  | "replica-up"
+  | "replica-down"
+  | "replica-draining"
+  | "replica-disabled"
+  | "breaker-open"
+  | "breaker-closed"
+  | "config-reloaded"
+  | "config-rejected"
+  | "sweep-started"
+  | "sweep-ended"
+  | "alert-fired"
+  | "alert-cleared"
+  | "draining"
+  | "deploy"
+  | "zombie";
+
+/** A wish the fleet cannot fulfil; `code` is a row of the error table. */
+export class FleetError extends Error {
+  override readonly name = "FleetError";
+  readonly code: "not_found" | "invalid_replica" | "conflict";
+
+  constructor(code: FleetError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
