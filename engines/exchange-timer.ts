@@ -1,5 +1,6 @@
+import { AnswerReader } from "./answer-reader.ts";
 import type { Clock } from "./clock.ts";
-import type { Delta, Engine, Usage } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import {
   type AttemptRecord,
   type Exchange,
@@ -7,11 +8,9 @@ import {
   type InferenceRoute,
   type Origin,
   type Outcome,
-  OUTPUT_EVENTS_MAX,
   type Phase,
   type RouteDecision,
 } from "./exchange.ts";
-import { readSseEvent, SseScanner } from "./sse.ts";
 
 /** What is known of a request when it starts. */
 export interface ExchangeStart {
@@ -53,11 +52,6 @@ export interface InFlightView {
   readonly attempts: number;
 }
 
-/** A body that is not a stream is kept up to this size to read its usage; larger ones are counted as `none`. */
-export const ANSWER_BYTES_MAX = 4_194_304;
-
-const NO_TIME = -1;
-
 /**
  * Events and clock readings in, one {@link Exchange} out. Used alike by the proxy and the load generator,
  * so that real and synthetic traffic are measured by the same lines.
@@ -71,40 +65,22 @@ export class ExchangeTimer {
   #engine: Engine | null = null;
   #replica: string | null = null;
   #decision: RouteDecision | null = null;
-  #attemptStartedMs = NO_TIME;
+  #attemptStartedMs: number | null = null;
   readonly #attempts: AttemptRecord[] = [];
-  #receivedMs = NO_TIME;
-  #routedMs = NO_TIME;
-  #connectedMs = NO_TIME;
-  #headersMs = NO_TIME;
-  #firstByteMs = NO_TIME;
-  #firstTokenMs = NO_TIME;
-  #lastTokenMs = NO_TIME;
+  #receivedMs: number | null = null;
+  #routedMs: number | null = null;
+  #connectedMs: number | null = null;
+  #headersMs: number | null = null;
+  #firstByteMs: number | null = null;
+  #chunkMs: number | null = null;
   #status: number | null = null;
-  #isEventStream = false;
   #bytesOut = 0;
-  #outputEvents = 0;
-  #offsets = new Float32Array(0);
-  #chunkMs = 0;
-  #tokenIds = 0;
-  #usage: Usage | null = null;
-  #finishReason: string | null = null;
-  #error: Delta["error"] = null;
-  #done = false;
+  #answer: AnswerReader | null = null;
   #ended = false;
-  #answer: Uint8Array[] = [];
-  #answerBytes = 0;
-  readonly #scanner: SseScanner;
 
   constructor(start: ExchangeStart, clock: Clock) {
     this.start = start;
     this.#clock = clock;
-    this.#scanner = new SseScanner((bytes, from, to) => {
-      const event = readSseEvent(bytes, from, to);
-      if (event !== null && this.#engine !== null) {
-        this.#read(this.#engine.readDelta(event, this.start.route));
-      }
-    });
   }
 
   /** The whole request body has been read. */
@@ -119,9 +95,10 @@ export class ExchangeTimer {
     this.#decision = decision;
     this.#routedMs = this.#clock.nowMs();
     this.#attemptStartedMs = this.#routedMs;
-    this.#connectedMs = NO_TIME;
-    this.#headersMs = NO_TIME;
+    this.#connectedMs = null;
+    this.#headersMs = null;
     this.#status = null;
+    this.#answer = null;
   }
 
   /** A socket to the replica is in hand. */
@@ -131,50 +108,54 @@ export class ExchangeTimer {
 
   /** The attempt is over before the exchange is: it will be tried elsewhere. */
   attemptFailed(result: string, status: number | null): void {
-    this.#pushAttempt(result, status, this.#clock.nowMs());
+    this.#closeAttempt(result, status, this.#clock.nowMs());
   }
 
   /** Response headers arrived. `contentType` decides whether the body is read as events. */
   headers(status: number, contentType: string | undefined): void {
     this.#headersMs = this.#clock.nowMs();
     this.#status = status;
-    this.#isEventStream = contentType?.toLowerCase().startsWith("text/event-stream") === true;
+    if (this.#engine !== null) {
+      this.#answer = new AnswerReader(this.#engine, this.start.route, contentType);
+    }
   }
 
   /** Body bytes arrived (and have already been passed on). One clock reading per chunk, not per event. */
   chunk(bytes: Uint8Array): void {
-    this.#chunkMs = this.#clock.nowMs();
-    if (this.#firstByteMs === NO_TIME) this.#firstByteMs = this.#chunkMs;
+    const nowMs = this.#clock.nowMs();
+    this.#chunkMs = nowMs;
+    this.#firstByteMs ??= nowMs;
     this.#bytesOut += bytes.length;
-    if (this.#isEventStream) this.#scanner.push(bytes);
-    else this.#keep(bytes);
+    this.#answer?.push(bytes, nowMs);
   }
 
-  /** True once any body byte arrived from the replica: beyond it a retry would show the client two answers. */
+  /** True once any body byte arrived: beyond it a retry would show the client two answers. */
   get hasBytes(): boolean {
-    return this.#firstByteMs !== NO_TIME;
+    return this.#firstByteMs !== null;
   }
 
   /** True once output was seen. */
   get hasOutput(): boolean {
-    return this.#firstTokenMs !== NO_TIME;
+    const answer = this.#answer;
+    return answer !== null && (answer.output.events > 0 || answer.hasUnstreamedOutput);
   }
 
-  /** Clock reading of the last body chunk or, before one, of the headers or the start. */
+  /** Clock reading of the last body chunk or, before one, of the headers, the attempt or the start. */
   get lastActivityMs(): number {
-    if (this.#chunkMs > 0) return this.#chunkMs;
-    return Math.max(this.#headersMs, this.#routedMs, this.start.startedMs);
+    return this.#chunkMs ?? this.#headersMs ?? this.#routedMs ?? this.start.startedMs;
   }
 
   get phase(): Phase {
-    if (this.#firstTokenMs !== NO_TIME) return "decode";
-    if (this.#headersMs !== NO_TIME) return "prefill";
-    if (this.#connectedMs !== NO_TIME) return "waiting";
-    return this.#routedMs !== NO_TIME ? "connecting" : "queued";
+    if (this.hasOutput) return "decode";
+    if (this.#headersMs !== null) return "prefill";
+    if (this.#connectedMs !== null) return "waiting";
+    return this.#routedMs === null ? "queued" : "connecting";
   }
 
+  /** The request as the board shows it while it lives. */
   view(): InFlightView {
     const { id, origin, route, model, streamed, startedMs } = this.start;
+    const output = this.#answer?.output;
     return {
       id,
       origin,
@@ -184,10 +165,10 @@ export class ExchangeTimer {
       startedMs,
       replica: this.#replica,
       phase: this.phase,
-      firstTokenMs: orNull(this.#firstTokenMs),
-      lastTokenMs: orNull(this.#lastTokenMs),
-      outputEvents: this.#outputEvents,
-      attempts: this.#attempts.length + (this.#attemptStartedMs === NO_TIME ? 0 : 1),
+      firstTokenMs: output?.firstMs ?? null,
+      lastTokenMs: output?.lastMs ?? null,
+      outputEvents: output?.events ?? 0,
+      attempts: this.#attempts.length + (this.#attemptStartedMs === null ? 0 : 1),
     };
   }
 
@@ -200,13 +181,12 @@ export class ExchangeTimer {
     this.#ended = true;
     const endedMs = this.#clock.nowMs();
     const phase = this.phase;
-    this.#readRest(endedMs);
+    this.#answer?.end();
     const outcome = this.#outcome(ending, phase);
     const status = "status" in ending ? ending.status : this.#status;
-    if (this.#attemptStartedMs !== NO_TIME) {
-      const result = outcome.kind === "completed" ? "answered" : codeOf(outcome);
-      this.#pushAttempt(result, this.#status, endedMs);
-    }
+    const result = "code" in outcome ? outcome.code : outcome.kind;
+    this.#closeAttempt(result === "completed" ? "answered" : result, this.#status, endedMs);
+    const output = this.#answer?.output;
     return {
       ...this.start,
       label: this.start.label ?? null,
@@ -215,52 +195,15 @@ export class ExchangeTimer {
       replica: this.#replica,
       engine: this.#engine?.name ?? null,
       times: this.#times(endedMs),
-      tokens: this.#tokens(),
+      tokens: tokensOf(this.#answer),
       outcome,
       status,
       attempts: this.#attempts,
       decision: this.#decision,
-      outputOffsetsMs: this.#offsets.slice(0, Math.min(this.#outputEvents, OUTPUT_EVENTS_MAX)),
-      outputEvents: this.#outputEvents,
+      outputOffsetsMs: output?.offsetsMs(this.start.startedMs) ?? new Float32Array(0),
+      outputEvents: output?.events ?? 0,
       bytesOut: this.#bytesOut,
     };
-  }
-
-  #read(delta: Delta): void {
-    if (delta.outputChars > 0 || (delta.tokenIds ?? 0) > 0) this.#output(this.#chunkMs);
-    this.#tokenIds += delta.tokenIds ?? 0;
-    this.#usage = delta.usage ?? this.#usage;
-    this.#finishReason = delta.finishReason ?? this.#finishReason;
-    this.#error = delta.error ?? this.#error;
-    this.#done ||= delta.done;
-  }
-
-  #output(atMs: number): void {
-    if (this.#firstTokenMs === NO_TIME) this.#firstTokenMs = atMs;
-    this.#lastTokenMs = atMs;
-    const index = this.#outputEvents++;
-    if (index >= OUTPUT_EVENTS_MAX) return;
-    if (index >= this.#offsets.length) {
-      const grown = new Float32Array(Math.min(OUTPUT_EVENTS_MAX, Math.max(64, index * 2)));
-      grown.set(this.#offsets);
-      this.#offsets = grown;
-    }
-    this.#offsets[index] = atMs - this.start.startedMs;
-  }
-
-  #keep(bytes: Uint8Array): void {
-    if (this.#answerBytes > ANSWER_BYTES_MAX) return;
-    this.#answerBytes += bytes.length;
-    if (this.#answerBytes > ANSWER_BYTES_MAX) this.#answer = [];
-    else this.#answer.push(Uint8Array.prototype.slice.call(bytes));
-  }
-
-  /** What can only be read once all bytes are there: the last event, or the whole unstreamed body. */
-  #readRest(endedMs: number): void {
-    if (this.#isEventStream) return this.#scanner.end();
-    if (this.#engine === null || this.#answer.length === 0) return;
-    this.#chunkMs = endedMs;
-    this.#read(this.#engine.readAnswer(Buffer.concat(this.#answer).toString(), this.start.route));
   }
 
   #outcome(ending: Ending, phase: Phase): Outcome {
@@ -270,59 +213,58 @@ export class ExchangeTimer {
     const status = this.#status ?? 0;
     if (status >= 500 || status < 200) return { kind: "failed", code: `upstream_status_${status}` };
     if (status >= 400) return { kind: "rejected", code: `upstream_status_${status}` };
-    if (this.#error !== null) return this.#broken(this.#error.code ?? "upstream_error_event");
-    if (this.#isEventStream && !this.#done && this.#finishReason === null) {
+    const answer = this.#answer;
+    if (answer === null) return { kind: "completed", finishReason: null };
+    // A 200 with an error event is a failure, whatever the status line promised.
+    if (answer.error !== null) return this.#broken("upstream_error_event");
+    if (answer.isEventStream && !answer.done && answer.finishReason === null) {
       return this.#broken("upstream_cut");
     }
-    return { kind: "completed", finishReason: this.#finishReason };
+    return { kind: "completed", finishReason: answer.finishReason };
   }
 
   #broken(code: string): Outcome {
     return this.hasOutput ? { kind: "cut", code } : { kind: "failed", code };
   }
 
-  #tokens(): ExchangeTokens {
-    const usage = this.#usage;
-    const known = {
-      input: usage?.inputTokens ?? null,
-      cachedInput: usage?.cachedInputTokens ?? null,
-      reasoning: usage?.reasoningTokens ?? null,
-    };
-    if (typeof usage?.outputTokens === "number") {
-      return { ...known, output: usage.outputTokens, countedBy: "usage" };
-    }
-    if (this.#tokenIds > 0) return { ...known, output: this.#tokenIds, countedBy: "token-ids" };
-    if (this.#outputEvents > 0 && this.#isEventStream) {
-      return { ...known, output: this.#outputEvents, countedBy: "events" };
-    }
-    return { ...known, output: null, countedBy: known.input === null ? "none" : "usage" };
-  }
-
   #times(endedMs: number): Exchange["times"] {
     return {
       startedMs: this.start.startedMs,
-      receivedMs: orNull(this.#receivedMs),
-      routedMs: orNull(this.#routedMs),
-      connectedMs: orNull(this.#connectedMs),
-      headersMs: orNull(this.#headersMs),
-      firstByteMs: orNull(this.#firstByteMs),
-      firstTokenMs: orNull(this.#firstTokenMs),
-      lastTokenMs: orNull(this.#lastTokenMs),
+      receivedMs: this.#receivedMs,
+      routedMs: this.#routedMs,
+      connectedMs: this.#connectedMs,
+      headersMs: this.#headersMs,
+      firstByteMs: this.#firstByteMs,
+      firstTokenMs: this.#answer?.output.firstMs ?? null,
+      lastTokenMs: this.#answer?.output.lastMs ?? null,
       endedMs,
     };
   }
 
-  #pushAttempt(result: string, status: number | null, endedMs: number): void {
+  #closeAttempt(result: string, status: number | null, endedMs: number): void {
+    if (this.#attemptStartedMs === null || this.#replica === null) return;
     const startedMs = this.#attemptStartedMs;
-    this.#attempts.push({ replica: this.#replica ?? "", startedMs, endedMs, status, result });
-    this.#attemptStartedMs = NO_TIME;
+    this.#attempts.push({ replica: this.#replica, startedMs, endedMs, status, result });
+    this.#attemptStartedMs = null;
   }
 }
 
-function orNull(timeMs: number): number | null {
-  return timeMs === NO_TIME ? null : timeMs;
-}
-
-function codeOf(outcome: Outcome): string {
-  return "code" in outcome ? outcome.code : outcome.kind;
+/** Counts by the best source the answer offered; says which. */
+function tokensOf(answer: AnswerReader | null): ExchangeTokens {
+  const usage = answer?.usage ?? null;
+  const said = {
+    input: usage?.inputTokens ?? null,
+    cachedInput: usage?.cachedInputTokens ?? null,
+    reasoning: usage?.reasoningTokens ?? null,
+  };
+  if (usage !== null && usage.outputTokens !== null) {
+    return { ...said, output: usage.outputTokens, countedBy: "usage" };
+  }
+  if (answer !== null && answer.tokenIds > 0) {
+    return { ...said, output: answer.tokenIds, countedBy: "token-ids" };
+  }
+  if (answer !== null && answer.output.events > 0) {
+    return { ...said, output: answer.output.events, countedBy: "events" };
+  }
+  return { ...said, output: null, countedBy: said.input === null ? "none" : "usage" };
 }

@@ -1,0 +1,108 @@
+import type { Delta, Engine, Usage } from "./engine.ts";
+import type { InferenceRoute } from "./exchange.ts";
+import { OutputTimes } from "./output-times.ts";
+import { readSseEvent, SseScanner } from "./sse.ts";
+import { mergeUsage } from "./usage.ts";
+
+/** An answer that is not a stream is kept up to this size to read its usage; a larger one goes uncounted. */
+export const ANSWER_BYTES_MAX = 4_194_304;
+
+/**
+ * What an answer said, gathered from its bytes in whatever pieces they came: when output appeared, what
+ * usage was reported, why it finished, whether it carried an error or its end mark.
+ */
+export class AnswerReader {
+  readonly output = new OutputTimes();
+  usage: Usage | null = null;
+  tokenIds = 0;
+  finishReason: string | null = null;
+  error: Delta["error"] = null;
+  /** The stream's own end mark was seen. */
+  done = false;
+  /** An answer that was not streamed held output: it has no first token, but it is no failure. */
+  hasUnstreamedOutput = false;
+  readonly #engine: Engine;
+  readonly #route: InferenceRoute;
+  readonly #scanner: SseScanner | null;
+  readonly #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #chunkMs = 0;
+
+  constructor(engine: Engine, route: InferenceRoute, contentType: string | undefined) {
+    this.#engine = engine;
+    this.#route = route;
+    const isEventStream = contentType?.toLowerCase().startsWith("text/event-stream") === true;
+    this.#scanner = isEventStream ? new SseScanner(this.#readBlock) : null;
+  }
+
+  get isEventStream(): boolean {
+    return this.#scanner !== null;
+  }
+
+  /** Reads a piece that arrived at `atMs`. The bytes are not kept when the answer is a stream. */
+  push(bytes: Uint8Array, atMs: number): void {
+    this.#chunkMs = atMs;
+    if (this.#scanner === null) this.#keep(bytes);
+    else this.#scanner.push(bytes);
+  }
+
+  /** Reads what can only be read once all bytes are there. */
+  end(): void {
+    if (this.#scanner !== null) {
+      this.#scanner.end();
+    } else if (this.#kept.length > 0) {
+      const delta = this.#engine.readAnswer(Buffer.concat(this.#kept).toString(), this.#route);
+      this.hasUnstreamedOutput = delta.outputChars > 0;
+      this.#take(delta);
+    }
+  }
+
+  readonly #readBlock = (bytes: Uint8Array, start: number, end: number): void => {
+    if (this.output.events > 0) {
+      const plain = plainOutput(bytes, start, end);
+      if (plain !== "unknown") {
+        if (plain === "output") this.output.add(this.#chunkMs);
+        return;
+      }
+    }
+    const event = readSseEvent(bytes, start, end);
+    if (event === null) return;
+    const delta = this.#engine.readDelta(event, this.#route);
+    if (delta.outputChars > 0 || (delta.tokenIds ?? 0) > 0) this.output.add(this.#chunkMs);
+    this.#take(delta);
+  };
+
+  #take(delta: Delta): void {
+    this.tokenIds += delta.tokenIds ?? 0;
+    this.usage = mergeUsage(this.usage, delta.usage);
+    this.finishReason = delta.finishReason ?? this.finishReason;
+    this.error = delta.error ?? this.error;
+    this.done ||= delta.done;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#keptBytes > ANSWER_BYTES_MAX) return;
+    this.#keptBytes += bytes.length;
+    if (this.#keptBytes > ANSWER_BYTES_MAX) this.#kept.length = 0;
+    else this.#kept.push(bytes);
+  }
+}
+
+/** Keys whose value changes more than the output clock: such an event is read in full. */
+const TELLING =
+  /"(?:usage|error|timings|metrics)":\s*[^n\s]|"(?:finish_reason|stop_reason|object":\s*"error|type)":\s*"|"(?:token_ids|tool_calls)":\s*\[|"logprobs":\s*\{|\[DONE\]/;
+const OUTPUT = /"(?:content|text|reasoning|reasoning_content|refusal)":\s*"[^"]/;
+
+/**
+ * Tells an ordinary mid-stream content event without parsing it: nine in ten events of a stream. Quotes inside
+ * JSON strings are escaped, so a key found in the raw text is a key. Anything out of the ordinary is `unknown`.
+ */
+export function plainOutput(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): "output" | "silent" | "unknown" {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).latin1Slice();
+  if (!text.includes('"choices"') || TELLING.test(text)) return "unknown";
+  return OUTPUT.test(text) ? "output" : "silent";
+}
