@@ -102,7 +102,7 @@ export function plainOutput(
   start: number,
   end: number,
 ): "output" | "silent" | "unknown" {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).latin1Slice();
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
   if (!text.includes('"choices"') || TELLING.test(text)) return "unknown";
   return OUTPUT.test(text) ? "output" : "silent";
 }

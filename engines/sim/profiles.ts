@@ -1,0 +1,131 @@
+import type { EngineName } from "../engine.ts";
+import type { WeightType } from "../catalog/models.ts";
+
+/** Engines the simulator speaks. */
+export type Persona = Exclude<EngineName, "openai">;
+
+/** Efficiency of a matrix multiplication: share of bandwidth and of FLOP/s reached, launch time, blend of the two limits. */
+export interface GemmConstants {
+  readonly bandwidthShare: number;
+  readonly flopsShare: number;
+  readonly launchUs: number;
+  readonly blend: number;
+}
+
+/** Constants of one engine's kernels and host side. Never fitted to a single published row. */
+export interface EngineProfile {
+  readonly gemm: Readonly<Record<WeightType, GemmConstants>>;
+  readonly decodeAttention: {
+    readonly launchUs: number;
+    readonly bandwidthShare: number;
+    readonly perSequenceUs: number;
+  };
+  readonly prefillAttention: { readonly launchUs: number; readonly flopsShare: number };
+  /** Mixture kernel: launch, share of bandwidth, share of bf16 peak. */
+  readonly mixture: {
+    readonly launchUs: number;
+    readonly bandwidthShare: number;
+    readonly flopsShare: number;
+    readonly skew: number;
+  };
+  /** All-reduce: fixed µs and µs per MB by tensor-parallel degree. */
+  readonly allReduce: Readonly<Record<number, readonly [number, number]>>;
+  /** Small kernels and gaps, µs per layer. */
+  readonly layerUs: number;
+  /** Extra µs per layer for normalised queries and keys. */
+  readonly qkNormUs: number;
+  /** Host time per step, and per sequence that samples. */
+  readonly stepMs: number;
+  readonly sequenceUs: number;
+  /** Floor of a step with more prefill tokens than fit a captured graph, ms per layer. */
+  readonly launchMs: number;
+  readonly graphTokens: number;
+  /** From the request's arrival to the scheduler and back, ms. */
+  readonly apiMs: number;
+  readonly chatApiMs: number;
+}
+
+const VLLM_GEMM = {
+  bf16: { bandwidthShare: 0.883, flopsShare: 0.814, launchUs: 3.7, blend: 3.2 },
+  fp8: { bandwidthShare: 0.859, flopsShare: 0.505, launchUs: 6.5, blend: 1.3 },
+  mxfp4: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 6.5, blend: 2 },
+} as const;
+
+/**
+ * Kernel figures fitted to the public H100 SXM timing tables of ai-dynamo/aiconfigurator
+ * (aic-core/…/systems/data/h100_sxm); host figures from published end-to-end runs of each engine.
+ */
+export const profiles: Readonly<Record<Persona, EngineProfile>> = {
+  vllm: {
+    gemm: VLLM_GEMM,
+    decodeAttention: { launchUs: 11.3, bandwidthShare: 0.916, perSequenceUs: 0.047 },
+    prefillAttention: { launchUs: 13.6, flopsShare: 0.69 },
+    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
+    allReduce: { 2: [4.3, 4.6], 4: [5.2, 5.3], 8: [6.5, 4.9] },
+    layerUs: 14,
+    qkNormUs: 8,
+    stepMs: 0.2,
+    sequenceUs: 8,
+    launchMs: 0.73,
+    graphTokens: 512,
+    apiMs: 10,
+    chatApiMs: 18,
+  },
+  sglang: {
+    gemm: {
+      bf16: { bandwidthShare: 0.856, flopsShare: 0.764, launchUs: 4.1, blend: 3.3 },
+      fp8: { bandwidthShare: 0.866, flopsShare: 0.537, launchUs: 6.8, blend: 1.4 },
+      mxfp4: { bandwidthShare: 0.24, flopsShare: 0.13, launchUs: 6.8, blend: 2 },
+    },
+    decodeAttention: { launchUs: 9.2, bandwidthShare: 0.896, perSequenceUs: 0.03 },
+    prefillAttention: { launchUs: 11.1, flopsShare: 0.65 },
+    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
+    allReduce: { 2: [2.8, 4.0], 4: [3.5, 5.2], 8: [4.8, 5.5] },
+    layerUs: 16,
+    qkNormUs: 0,
+    stepMs: 0.2,
+    sequenceUs: 23,
+    launchMs: 0.25,
+    graphTokens: 0,
+    apiMs: 5,
+    chatApiMs: 15,
+  },
+  "tensorrt-llm": {
+    gemm: {
+      bf16: { bandwidthShare: 0.833, flopsShare: 0.786, launchUs: 3.6, blend: 3.0 },
+      fp8: { bandwidthShare: 0.826, flopsShare: 0.572, launchUs: 6.5, blend: 2.2 },
+      mxfp4: { bandwidthShare: 0.55, flopsShare: 0.2, launchUs: 6.5, blend: 2 },
+    },
+    decodeAttention: { launchUs: 8.8, bandwidthShare: 0.77, perSequenceUs: 0.03 },
+    prefillAttention: { launchUs: 14, flopsShare: 0.65 },
+    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
+    allReduce: { 2: [2.9, 4.2], 4: [3.8, 5.6], 8: [5, 5.7] },
+    layerUs: 22,
+    qkNormUs: 0,
+    stepMs: 0.3,
+    sequenceUs: 14,
+    launchMs: 0.15,
+    graphTokens: 0,
+    apiMs: 5,
+    chatApiMs: 40,
+  },
+  "llama.cpp": {
+    gemm: {
+      bf16: { bandwidthShare: 0.75, flopsShare: 0.45, launchUs: 5, blend: 2 },
+      fp8: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 7, blend: 2 },
+      mxfp4: { bandwidthShare: 0.6, flopsShare: 0.2, launchUs: 7, blend: 2 },
+    },
+    decodeAttention: { launchUs: 12, bandwidthShare: 0.6, perSequenceUs: 1 },
+    prefillAttention: { launchUs: 15, flopsShare: 0.4 },
+    mixture: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },
+    allReduce: { 2: [10, 8], 4: [14, 9], 8: [20, 10] },
+    layerUs: 30,
+    qkNormUs: 4,
+    stepMs: 0.4,
+    sequenceUs: 60,
+    launchMs: 0.1,
+    graphTokens: 0,
+    apiMs: 2,
+    chatApiMs: 3,
+  },
+};
