@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import { simCommand } from "./sim.ts";
 
 /** Every command, in the order of `--help`. */
-export const commands = {} satisfies Record<string, () => Command>;
+export const commands = {
+  sim: simCommand,
+} satisfies Record<string, () => Command>;

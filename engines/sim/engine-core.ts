@@ -1,0 +1,242 @@
+import type { Cancel, Clock } from "../clock.ts";
+import { normal, type Random } from "../random.ts";
+import { blockHashes, KvCache } from "./kv-cache.ts";
+import type { Scheduler, SchedulerLimits, StepPlan } from "./schedulers/scheduler.ts";
+import { Sequence, type SimRequest, type SimSink } from "./sequence.ts";
+import { type Machine, type StepLoad, stepTimeMs } from "./step-time.ts";
+
+/** A running simulated engine, without any HTTP. */
+export interface CoreOptions {
+  readonly machine: Machine;
+  readonly scheduler: Scheduler;
+  readonly limits: SchedulerLimits;
+  readonly kvCapacityTokens: number;
+  readonly blockTokens: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How many times faster than the modelled hardware time runs. */
+  readonly speed: number;
+  /** Relative spread of step times, 0 for none. */
+  readonly jitter: number;
+}
+
+/** A request inside the engine, from outside. */
+export interface Submitted {
+  /** Takes it out; the batch goes on without it. Harmless once it ended. */
+  readonly abort: Cancel;
+  /** Prompt tokens found in the prefix cache, once it was admitted. */
+  readonly cachedTokens: () => number;
+}
+
+/** Counters since start and gauges of now, from which each persona writes its metrics. */
+export interface CoreStats {
+  running: number;
+  waiting: number;
+  kvUsage: number;
+  received: number;
+  finished: number;
+  aborted: number;
+  preemptions: number;
+  promptTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  queryTokens: number;
+  hitTokens: number;
+  steps: number;
+  busyMs: number;
+  /** How late the machine's timers made the last step, and the worst so far: above a few ms the simulation is the limit. */
+  lagMs: number;
+  lagMsMax: number;
+}
+
+/** Steps worked off in one turn when the machine fell behind: then others get a turn. */
+const STEPS_PER_TURN_MAX = 64;
+/** Timers count whole milliseconds and may ring a fraction early: a step this close to its end is over. */
+const EARLY_MS = 0.5;
+
+/**
+ * The engine's loop: plan a step, let its modelled time pass on the clock, hand out its tokens, repeat. The same code runs
+ * in virtual time for an hour's traffic in seconds and in real time behind HTTP. A step's end is planned from the
+ * planned end of the step before, so timer lateness does not add up.
+ */
+export class EngineCore {
+  readonly options: CoreOptions;
+  readonly cache: KvCache;
+  /** Multiplies step times: a replica that has become slow. */
+  slowdown = 1;
+  /** No step begins while true: a hung engine. */
+  paused = false;
+  readonly #waiting: Sequence[] = [];
+  readonly #running: Sequence[] = [];
+  readonly #stats = {
+    received: 0,
+    finished: 0,
+    aborted: 0,
+    preemptions: 0,
+    promptTokens: 0,
+    cachedTokens: 0,
+    outputTokens: 0,
+    steps: 0,
+    busyMs: 0,
+    lagMs: 0,
+    lagMsMax: 0,
+  };
+  #plan: StepPlan | null = null;
+  #stepEndsMs = 0;
+  #cancel: Cancel | null = null;
+
+  constructor(options: CoreOptions) {
+    this.options = options;
+    this.cache = new KvCache(options.kvCapacityTokens, options.blockTokens);
+  }
+
+  /** Puts a request into the engine. */
+  submit(request: SimRequest, sink: SimSink): Submitted {
+    const { clock, speed, blockTokens } = this.options;
+    const hashes = blockHashes(request.promptIds, blockTokens);
+    const sequence = new Sequence(request, sink, clock.nowMs(), hashes);
+    this.#stats.received++;
+    const cancelArrival = clock.schedule(request.apiMs / speed, () => {
+      if (sequence.gone) return;
+      this.#waiting.push(sequence);
+      this.#wake();
+    });
+    return {
+      abort: () => {
+        if (sequence.gone) return;
+        cancelArrival();
+        this.#stats.aborted++;
+        this.#leave(sequence);
+      },
+      cachedTokens: () => sequence.cachedTokens,
+    };
+  }
+
+  stats(): CoreStats {
+    return {
+      ...this.#stats,
+      running: this.#running.length,
+      waiting: this.#waiting.length,
+      kvUsage: this.cache.usage,
+      queryTokens: this.cache.queryTokens,
+      hitTokens: this.cache.hitTokens,
+    };
+  }
+
+  /** Fails everything inside and stops the loop. */
+  stop(reason: string): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#plan = null;
+    for (const sequence of [...this.#running, ...this.#waiting]) {
+      this.#leave(sequence);
+      sequence.sink.failed(reason);
+    }
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#plan !== null || this.#cancel !== null) return;
+    const { clock } = this.options;
+    this.#stepEndsMs = clock.nowMs();
+    this.#begin();
+    if (this.#plan !== null)
+      this.#cancel = clock.schedule(this.#stepEndsMs - clock.nowMs(), this.#turn);
+  }
+
+  /** Plans the next step; goes idle when there is nothing to do. */
+  #begin(): void {
+    this.#plan = null;
+    if (this.paused) return;
+    const { limits, scheduler, speed } = this.options;
+    const plan = scheduler.plan({
+      waiting: this.#waiting,
+      running: this.#running,
+      cache: this.cache,
+      limits,
+    });
+    this.#stats.preemptions += plan.preempted;
+    if (plan.decodes.length === 0 && plan.chunks.length === 0) return;
+    const durationMs = (this.#durationMs(plan) * this.slowdown) / speed;
+    this.#plan = plan;
+    this.#stepEndsMs += durationMs;
+    this.#stats.steps++;
+    this.#stats.busyMs += durationMs;
+  }
+
+  readonly #turn = (): void => {
+    const { clock } = this.options;
+    this.#cancel = null;
+    const nowMs = clock.nowMs();
+    this.#stats.lagMs = Math.max(0, nowMs - this.#stepEndsMs);
+    this.#stats.lagMsMax = Math.max(this.#stats.lagMsMax, this.#stats.lagMs);
+    for (let steps = 0; this.#plan !== null; steps++) {
+      if (this.#stepEndsMs > nowMs + EARLY_MS || steps === STEPS_PER_TURN_MAX) break;
+      this.#complete(this.#plan, this.#stepEndsMs);
+      this.#begin();
+    }
+    if (this.#plan !== null) this.#cancel = clock.schedule(this.#stepEndsMs - nowMs, this.#turn);
+  };
+
+  #durationMs(plan: StepPlan): number {
+    const { machine, jitter, random } = this.options;
+    let decodeContext = 0;
+    for (const sequence of plan.decodes) decodeContext += sequence.computed;
+    let samples = plan.decodes.length;
+    const chunks = plan.chunks.map(({ sequence, tokens }) => {
+      if (sequence.computed + tokens >= sequence.needed) samples++;
+      return { tokens, cached: sequence.computed };
+    });
+    const load: StepLoad = { decodes: plan.decodes.length, decodeContext, chunks, samples };
+    const spread = jitter === 0 ? 1 : Math.exp(jitter * normal(random));
+    return stepTimeMs(machine, load) * spread;
+  }
+
+  #complete(plan: StepPlan, atMs: number): void {
+    for (const { sequence, tokens } of plan.chunks) {
+      if (sequence.gone || sequence.allocation === null) continue;
+      sequence.computed += tokens;
+      if (sequence.computed < sequence.needed) continue;
+      if (sequence.generated === 0) {
+        sequence.firstTokenMs = atMs;
+        this.#stats.promptTokens += sequence.promptTokens;
+        this.#stats.cachedTokens += sequence.cachedTokens;
+        this.#produce(sequence, atMs);
+      } else {
+        this.#produce(sequence, atMs);
+      }
+    }
+    for (const sequence of plan.decodes) {
+      if (sequence.gone || sequence.allocation === null) continue;
+      sequence.computed++;
+      this.#produce(sequence, atMs);
+    }
+  }
+
+  #produce(sequence: Sequence, atMs: number): void {
+    sequence.generated++;
+    this.#stats.outputTokens++;
+    sequence.sink.tokens(1, sequence.generated, atMs);
+    if (sequence.generated < sequence.request.outputTokens || sequence.gone) return;
+    this.#stats.finished++;
+    this.#leave(sequence);
+    sequence.sink.finished(atMs);
+  }
+
+  #leave(sequence: Sequence): void {
+    sequence.gone = true;
+    if (sequence.allocation !== null) this.cache.release(sequence.allocation);
+    sequence.allocation = null;
+    remove(this.#running, sequence);
+    remove(this.#waiting, sequence);
+  }
+}
+
+function remove(list: Sequence[], sequence: Sequence): void {
+  const index = list.indexOf(sequence);
+  if (index !== -1) list.splice(index, 1);
+}

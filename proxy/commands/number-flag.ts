@@ -1,0 +1,22 @@
+import { InvalidArgumentError } from "commander";
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A flag's parser for a whole number within a range. */
+export function integerFlag({ min, max }: Range): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`"${text}" is not a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** A flag's parser for a number above zero. */
+export function positiveFlag(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError(`"${text}" is not a number above 0.`);
+}
