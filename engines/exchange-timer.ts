@@ -152,6 +152,20 @@ export class ExchangeTimer {
     return this.#routedMs === null ? "queued" : "connecting";
   }
 
+  /**
+   * What is known when the answer's headers go out, as a `Server-Timing` value (W3C Server Timing): time in the proxy,
+   * for a socket, and until the engine's headers, in ms. The first token comes later, so it is not here.
+   */
+  serverTiming(): string {
+    const { startedMs } = this.start;
+    const routedMs = this.#routedMs ?? startedMs;
+    const connectedMs = this.#connectedMs ?? routedMs;
+    const headersMs = this.#headersMs ?? connectedMs;
+    const spans = [routedMs - startedMs, connectedMs - routedMs, headersMs - connectedMs];
+    const [queue, connect, upstream] = spans.map((span) => span.toFixed(2));
+    return `queue;dur=${queue}, connect;dur=${connect}, upstream;dur=${upstream}`;
+  }
+
   /** The request as the board shows it while it lives. */
   view(): InFlightView {
     const { id, origin, route, model, streamed, startedMs } = this.start;

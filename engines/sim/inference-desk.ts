@@ -238,7 +238,10 @@ export class InferenceDesk {
       ? hashText(`${body.key}`).toString(16).padStart(32, "0")
       : randomUUID().replaceAll("-", "");
     if (this.#options.persona.name === "sglang") return raw;
-    const base = this.#options.persona.name === "vllm" && !this.#options.fixedIds && typeof given === "string" ? given : raw;
+    const base =
+      this.#options.persona.name === "vllm" && !this.#options.fixedIds && typeof given === "string"
+        ? given
+        : raw;
     return `${isChat(request) ? "chatcmpl" : "cmpl"}-${base}`;
   }
 }

@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../engines/clock.ts";
+import { systemRandom } from "../engines/random.ts";
+import { AdminListener } from "./admin/admin-listener.ts";
+import { releaseOf } from "./admin/app.ts";
+import type { ListenAddress } from "./config/listen.ts";
+import { Deadlines, TIME_LIMITS, type TimeLimits } from "./http/deadlines.ts";
+import { DataListener } from "./http/listener.ts";
+import { BODY_BYTES_MAX } from "./http/request-body.ts";
+import type { PolicyName } from "./routing/policies/index.ts";
+import { Router } from "./routing/router.ts";
+import type { Feed } from "./telemetry/feed.ts";
+import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
+import type { Fleet } from "./upstream/fleet.ts";
+import { ReplicaSet } from "./upstream/replica-set.ts";
+
+/** What a proxy is started with; everything has a default. */
+export interface ServeOptions {
+  /** `http://host:port`, or `name=http://host:port`. */
+  readonly replicas: readonly string[];
+  readonly listen?: ListenAddress;
+  readonly admin?: ListenAddress;
+  readonly policy?: PolicyName;
+  /** Asked of every admin request when set. */
+  readonly adminToken?: string | null;
+  readonly bodyBytesMax?: number;
+  readonly limits?: Partial<TimeLimits>;
+  readonly clock?: Clock;
+}
+
+export interface RunningProxy {
+  /** Where clients connect. */
+  readonly dataUrl: string;
+  /** Board, API and metrics. */
+  readonly adminUrl: string;
+  readonly fleet: Fleet;
+  readonly feed: Feed;
+  readonly telemetry: Telemetry;
+  /** Lets what runs finish within `graceMs` (none by default), then frees everything. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+export const DATA_ADDRESS: ListenAddress = { host: "0.0.0.0", port: 8080 };
+export const ADMIN_ADDRESS: ListenAddress = { host: "127.0.0.1", port: 8081 };
+
+/** The first requests should find their replicas recognised; an unreachable one must not hold up the start. */
+const FIRST_PROBES_MS = 1_500;
+
+/**
+ * Starts both listeners of a proxy. Rejects with the socket's own error when a port is taken, and with `FleetError`
+ * for a replica URL that is none; nothing is left running then.
+ */
+export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
+  const { data, admin, replicas, telemetry, release } = assemble(options);
+  try {
+    for (const replica of options.replicas) replicas.add(replica);
+    await data.listen();
+    await admin.listen();
+    await replicas.ready(FIRST_PROBES_MS);
+  } catch (error) {
+    await Promise.allSettled([data.stop(0), admin.stop()]);
+    await release();
+    throw error;
+  }
+  return {
+    dataUrl: data.url,
+    adminUrl: admin.url,
+    fleet: replicas,
+    feed: telemetry.feed,
+    telemetry,
+    async stop(graceMs = 0) {
+      await data.stop(graceMs);
+      await admin.stop();
+      await release();
+    },
+  };
+}
+
+interface Parts {
+  readonly data: DataListener;
+  readonly admin: AdminListener;
+  readonly replicas: ReplicaSet;
+  readonly telemetry: Telemetry;
+  /** Stops every timer and connection that is not a listener's. */
+  readonly release: () => Promise<void>;
+}
+
+/** The composition root: every part once, in the order they depend on each other. */
+function assemble(options: ServeOptions): Parts {
+  const clock = options.clock ?? systemClock;
+  const random = systemRandom();
+  const replicas = new ReplicaSet({
+    clock,
+    random,
+    onEvent: (event) => telemetry.feed.event(event),
+  });
+  const telemetry = createTelemetry({ clock, fleet: replicas });
+  const deadlines = new Deadlines(clock, { ...TIME_LIMITS, ...options.limits });
+  const router = new Router(replicas, options.policy ?? "least-in-flight", random);
+  const data = new DataListener({
+    clock,
+    random,
+    router,
+    replicas,
+    feed: telemetry.feed,
+    deadlines,
+    listen: options.listen ?? DATA_ADDRESS,
+    bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
+  });
+  const admin = new AdminListener({
+    clock,
+    telemetry,
+    fleet: replicas,
+    dashboardDir: join(import.meta.dirname, "..", "dashboard", "dist"),
+    dataUrl: () => data.url,
+    release: releaseOf(packageRoot()),
+    token: options.adminToken ?? null,
+    listen: options.admin ?? ADMIN_ADDRESS,
+  });
+  const release = async (): Promise<void> => {
+    telemetry.stop();
+    deadlines.stop();
+    await replicas.stop();
+  };
+  return { data, admin, replicas, telemetry, release };
+}
+
+/** The checkout or the installed package: sources lie one level below it, built files two. */
+function packageRoot(): string {
+  const above = join(import.meta.dirname, "..");
+  return existsSync(join(above, "package.json")) ? above : join(above, "..");
+}

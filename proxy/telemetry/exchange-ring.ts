@@ -1,0 +1,58 @@
+import { type Exchange, e2eMs, tpotMs, ttftMs } from "../../engines/exchange.ts";
+import type { EndedRow } from "../live/frames.ts";
+
+/** Ended exchanges kept in memory: about a minute of a busy fleet, 50 MiB at the very most. */
+export const EXCHANGES_MAX = 2_000;
+
+/** The most recently ended exchanges, whole, for the request list and its waterfalls. */
+export class ExchangeRing {
+  readonly #kept: Exchange[] = [];
+  readonly #byId = new Map<string, Exchange>();
+  /** Ended since start, kept or not. */
+  total = 0;
+
+  ended(exchange: Exchange): void {
+    this.total++;
+    this.#kept.push(exchange);
+    this.#byId.set(exchange.id, exchange);
+    if (this.#kept.length <= EXCHANGES_MAX) return;
+    const oldest = this.#kept.shift();
+    if (oldest !== undefined) this.#byId.delete(oldest.id);
+  }
+
+  find(id: string): Exchange | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Newest first. */
+  *newest(): Iterable<Exchange> {
+    for (let index = this.#kept.length - 1; index >= 0; index--) {
+      const exchange = this.#kept[index];
+      if (exchange !== undefined) yield exchange;
+    }
+  }
+}
+
+/** One row of the request list. */
+export function endedRow(exchange: Exchange): EndedRow {
+  const { outcome, tokens } = exchange;
+  return {
+    id: exchange.id,
+    origin: exchange.origin,
+    model: exchange.model,
+    replica: exchange.replica,
+    startedMs: exchange.times.startedMs,
+    outcome: outcome.kind,
+    detail:
+      "code" in outcome ? outcome.code : "phase" in outcome ? outcome.phase : outcome.finishReason,
+    status: exchange.status,
+    inputTokens: tokens.input,
+    cachedInputTokens: tokens.cachedInput,
+    outputTokens: tokens.output,
+    countedBy: tokens.countedBy,
+    ttftMs: ttftMs(exchange),
+    tpotMs: tpotMs(exchange),
+    e2eMs: e2eMs(exchange),
+    attempts: exchange.attempts.length,
+  };
+}
