@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { commands } from "./commands/index.ts";
 import { CommandError, EXIT } from "./commands/exit.ts";
@@ -6,6 +7,7 @@ import { CommandError, EXIT } from "./commands/exit.ts";
 function program(): Command {
   const pitot = new Command("pitot")
     .description("Measures LLM inference without slowing it: proxy, live board, sweeps.")
+    .version(release())
     .showHelpAfterError("(run with --help for the flags)")
     .showSuggestionAfterError()
     .exitOverride();
@@ -15,6 +17,12 @@ function program(): Command {
     pitot.addCommand(built);
   }
   return pitot;
+}
+
+/** Pitot's version, from the package file beside the sources or above the built ones. */
+function release(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Runs the command line and returns the exit status. stdout is data, stderr is progress and errors. */

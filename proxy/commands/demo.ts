@@ -1,10 +1,13 @@
 import { Worker } from "node:worker_threads";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { type ListenAddress, parseListen, showAddress } from "../config/listen.ts";
 import type { RunningProxy } from "../serve.ts";
-import { parseListen, type ListenAddress } from "../config/listen.ts";
+import type { DemoOrder, DemoReport } from "./demo-world.ts";
 import { EXIT, portInUse } from "./exit.ts";
+import { integerFlag, positiveFlag } from "./number-flag.ts";
+import { untilInterrupted } from "./until-interrupted.ts";
 
-/** Replicas the demo can hold in one worker without its event loop becoming the engine's limit. */
+/** Replicas one worker can hold without its event loop becoming the engines' limit. */
 const REPLICAS_MAX = 64;
 /** What the demo's replicas serve, and the model named in the `curl` it prints. */
 export const DEMO_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
@@ -17,20 +20,12 @@ interface DemoFlags {
   readonly admin: ListenAddress;
 }
 
-/** What the worker is told and tells. The proxy stays alone on the main thread, as in production. */
-export type DemoOrder =
-  | { readonly kind: "start"; readonly replicas: number }
-  | { readonly kind: "traffic"; readonly dataUrl: string; readonly speed: number };
-export type DemoReport =
-  | { readonly kind: "ready"; readonly urls: readonly string[] }
-  | { readonly kind: "failed"; readonly message: string };
-
-/** `pitot demo`: simulated H100 replicas, the proxy, recorded traffic shapes through it, the board. */
+/** `pitot demo`: simulated H100 replicas, recorded traffic shapes, the proxy, the board. */
 export function demoCommand(): Command {
   return new Command("demo")
     .description("simulated H100 replicas, real traffic shapes, the proxy and the board")
-    .option("--replicas <n>", "simulated replicas", replicaCount, 4)
-    .option("--speed <x>", "how many times faster than recorded the trace runs", positive, 3)
+    .option("--replicas <n>", "simulated replicas", integerFlag({ min: 1, max: REPLICAS_MAX }), 4)
+    .option("--speed <x>", "how many times faster than recorded the trace runs", positiveFlag, 4)
     .option("--no-traffic", "engines and proxy only")
     .option("--listen <address>", "data plane", parseListen, parseListen("127.0.0.1:8080"))
     .option(
@@ -43,28 +38,31 @@ export function demoCommand(): Command {
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
+  // The engines and their users live in a worker: the proxy has the main thread to itself, as in production.
   const world = new Worker(new URL(import.meta.resolve("./demo-world.ts")));
-  const replicas = await simulate(world, flags.replicas);
-  const proxy = await start(replicas, flags).catch(async (error: unknown) => {
+  try {
+    const replicas = await simulate(world, flags.replicas);
+    const proxy = await start(replicas, flags);
+    if (flags.traffic)
+      order(world, { kind: "traffic", dataUrl: proxy.dataUrl, speed: flags.speed });
+    process.stdout.write(welcome(proxy));
+    await untilInterrupted();
+    await Promise.all([world.terminate(), proxy.stop()]);
+    process.exitCode = EXIT.interrupted;
+  } finally {
     await world.terminate();
-    throw error;
-  });
-  if (flags.traffic) order(world, { kind: "traffic", dataUrl: proxy.dataUrl, speed: flags.speed });
-  process.stdout.write(welcome(proxy));
-  await interrupted();
-  await Promise.all([world.terminate(), proxy.stop()]);
-  process.exitCode = EXIT.interrupted;
+  }
 }
 
-/** Starts the simulated replicas in their worker and resolves with their URLs. */
+/** Starts the simulated replicas in their worker and resolves with their addresses. */
 function simulate(world: Worker, replicas: number): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     world.on("error", reject);
     world.on("message", (report: DemoReport) => {
-      if (report.kind === "ready") resolve(report.urls);
-      else process.stderr.write(`pitot: demo traffic stopped: ${report.message}\n`);
+      if (report.kind === "ready") resolve(report.replicas);
+      else process.stderr.write(`pitot: the demo's traffic stopped: ${report.message}\n`);
     });
-    order(world, { kind: "start", replicas });
+    order(world, { kind: "start", replicas, model: DEMO_MODEL });
   });
 }
 
@@ -74,22 +72,20 @@ function order(world: Worker, message: DemoOrder): void {
 
 async function start(replicas: readonly string[], flags: DemoFlags): Promise<RunningProxy> {
   const { startProxy } = await import("../serve.ts");
+  const { listen, admin } = flags;
   try {
-    return await startProxy({ replicas, listen: flags.listen, admin: flags.admin, data: "none" });
+    return await startProxy({ replicas, listen, admin });
   } catch (error) {
-    const { listen, admin } = flags;
-    const addresses = `${listen.host}:${listen.port} or ${admin.host}:${admin.port}`;
-    throw portInUse(error, "--listen and --admin", addresses) ?? error;
+    throw (
+      portInUse(error, "--listen or --admin", `${showAddress(listen)} or ${showAddress(admin)}`) ??
+      error
+    );
   }
 }
 
 function welcome(proxy: RunningProxy): string {
-  const body = JSON.stringify({
-    model: DEMO_MODEL,
-    stream: true,
-    max_tokens: 64,
-    messages: [{ role: "user", content: "What does a pitot tube measure?" }],
-  });
+  const messages = [{ role: "user", content: "What does a pitot tube measure?" }];
+  const body = JSON.stringify({ model: DEMO_MODEL, stream: true, max_tokens: 64, messages });
   return `
   board     ${proxy.adminUrl}/
   metrics   ${proxy.adminUrl}/metrics
@@ -97,29 +93,7 @@ function welcome(proxy: RunningProxy): string {
 
   try it    curl -N ${proxy.dataUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'
 
-  Engines are simulated, traffic shapes are recorded. Ctrl-C ends everything.
+  The engines are simulated, the traffic shapes are recorded. Ctrl-C ends everything.
+
 `;
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
-  });
-}
-
-function replicaCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= REPLICAS_MAX) return count;
-  throw new InvalidArgumentError(
-    `"${text}" is not a number of replicas: give 1 to ${REPLICAS_MAX}.`,
-  );
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError(
-    `"${text}" is not a speed: give a number above 0, such as 1 or 2.5.`,
-  );
 }

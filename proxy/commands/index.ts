@@ -1,9 +1,13 @@
 import type { Command } from "commander";
+import { demoCommand } from "./demo.ts";
+import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
 
 /** Every command, in the order of `--help`. */
 export const commands = {
+  demo: demoCommand,
   serve: serveCommand,
   sim: simCommand,
+  replay: replayCommand,
 } satisfies Record<string, () => Command>;

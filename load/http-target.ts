@@ -1,0 +1,146 @@
+import { randomUUID } from "node:crypto";
+import { type Dispatcher, Pool } from "undici";
+import type { Clock } from "../engines/clock.ts";
+import type { Engine } from "../engines/engine.ts";
+import type { Exchange } from "../engines/exchange.ts";
+import { type Ending, ExchangeTimer } from "../engines/exchange-timer.ts";
+import type { PlannedPrompt, Target } from "./target.ts";
+
+export interface HttpTargetOptions {
+  /** Origin of the engine or proxy. */
+  readonly url: string;
+  readonly model: string;
+  /** Dialect of what answers; says how an exact length is asked for. */
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Asks for exactly the planned output length; otherwise it is only an upper bound. */
+  readonly exactLength: boolean;
+}
+
+/** An engine closes idle connections after 5 s; we must be first. */
+const KEEP_ALIVE_MS = 3_000;
+const PATHS = { chat: "/v1/chat/completions", completions: "/v1/completions" } as const;
+
+/** Synthetic requests over HTTP, timed by the same {@link ExchangeTimer} as real ones. */
+export class HttpTarget implements Target {
+  readonly label: string;
+  readonly #options: HttpTargetOptions;
+  readonly #pool: Pool;
+
+  constructor(options: HttpTargetOptions) {
+    this.#options = options;
+    this.label = options.url;
+    // No cap on connections: a hidden queue here would be measured as the engine's.
+    this.#pool = new Pool(options.url, {
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
+    const { clock, engine, model, exactLength } = this.#options;
+    const open = { model, ...prompt.body, stream: true, stream_options: { include_usage: true } };
+    const full = exactLength
+      ? engine.forceLength(open, prompt.outputTokens)
+      : { ...open, max_tokens: prompt.outputTokens };
+    const body = JSON.stringify(full);
+    const timer = new ExchangeTimer(
+      {
+        id: randomUUID(),
+        origin: "synthetic",
+        route: prompt.route,
+        model,
+        streamed: true,
+        startedMs: prompt.plannedMs,
+        bytesIn: body.length,
+        label: prompt.label,
+        session: prompt.session,
+      },
+      clock,
+    );
+    timer.routed(this.label, engine, null);
+    return new Promise((resolve) => {
+      const reception = new Reception(timer, signal, resolve);
+      const session = prompt.session === null ? {} : { "x-pitot-session": prompt.session };
+      this.#pool.dispatch(
+        {
+          path: PATHS[prompt.route],
+          method: "POST",
+          headers: { "content-type": "application/json", ...session },
+          body,
+        },
+        reception,
+      );
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** Takes in one answer and ends its record once. */
+class Reception implements Dispatcher.DispatchHandler {
+  readonly #timer: ExchangeTimer;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (exchange: Exchange) => void;
+  #controller: Dispatcher.DispatchController | null = null;
+  #ended = false;
+
+  constructor(timer: ExchangeTimer, signal: AbortSignal, resolve: (exchange: Exchange) => void) {
+    this.#timer = timer;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    signal.addEventListener("abort", this.#abort, { once: true });
+    if (signal.aborted) this.#abort();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#ended) controller.abort(new Error("aborted"));
+    else this.#timer.connected();
+  }
+
+  onResponseStart(
+    _controller: unknown,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200 || this.#ended) return;
+    const type = headers["content-type"];
+    this.#timer.headers(status, typeof type === "string" ? type : undefined);
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    if (!this.#ended) this.#timer.chunk(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#end({ kind: "answered" });
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const code = "code" in error ? String(error.code) : "";
+    const unreachable = this.#controller === null || code === "ECONNREFUSED";
+    this.#end({
+      kind: "broken",
+      code: unreachable ? "upstream_connect_failed" : "upstream_cut",
+      status: null,
+    });
+  }
+
+  readonly #abort = (): void => {
+    this.#end({ kind: "cancelled" });
+    this.#controller?.abort(new Error("aborted"));
+  };
+
+  #end(ending: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#signal.removeEventListener("abort", this.#abort);
+    this.#resolve(this.#timer.end(ending));
+  }
+}

@@ -1,0 +1,25 @@
+import { integer, type Random } from "../../engines/random.ts";
+
+/** Short common English words: one token each in most vocabularies, with the space before them. */
+const WORDS =
+  "time year people way day man thing woman life child world school state family student group country problem hand part place case week company system program question work night point home water room mother area money story fact month lot right study book eye job word business issue side kind head house service friend father power hour game line end member law car city name president team minute idea body back parent face others level office door health person art war history party result change morning reason research girl guy moment air teacher force education foot boy age policy process music market sense nation plan college interest death experience effect use class control field development role effort rate heart drug show leader light voice wife whole police mind price report decision son view relationship town road arm difference value building action season society tax director position player record paper space ground form event official matter center couple site project activity star table need court oil situation cost industry figure street image phone data picture practice piece land product doctor wall patient worker news test movie north love step".split(
+    " ",
+  );
+
+/** A text of `count` words drawn by the generator: no two prompts share a beginning, so no cache answers for the engine. */
+export function words(random: Random, count: number): string {
+  const parts: string[] = [];
+  for (let index = 0; index < count; index++)
+    parts.push(WORDS[integer(random, WORDS.length)] ?? "time");
+  return parts.join(" ");
+}
+
+/** The words that always stand for a block of a trace: equal ids give equal text, so shared beginnings are real. */
+export function blockWords(blockId: number, count: number): string {
+  const parts: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const mixed = Math.imul(blockId ^ Math.imul(index + 1, 0x9e3779b1), 0x85ebca6b) >>> 7;
+    parts.push(WORDS[mixed % WORDS.length] ?? "time");
+  }
+  return parts.join(" ");
+}
