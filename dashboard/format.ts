@@ -1,0 +1,55 @@
+/** What stands where there is no data. Never 0, never 100 %. */
+export const NOTHING = "—";
+
+/** Fewer samples than this and a percentile is shown dimmed. */
+export const SAMPLES_FEW = 20;
+
+const THIN = "\u2009";
+
+/** Milliseconds with three significant digits: ms below a second, s above. */
+export function duration(ms: number | null): string {
+  if (ms === null) return NOTHING;
+  if (ms >= 999.5) return `${significant(ms / 1000)}${THIN}s`;
+  return `${significant(ms)}${THIN}ms`;
+}
+
+/** A number with three significant digits, thousands grouped. */
+export function significant(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return NOTHING;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 100) return grouped(Math.round(value));
+  return value.toFixed(size >= 10 ? 1 : 2);
+}
+
+/** A whole number with thin spaces between thousands. */
+export function grouped(value: number | null): string {
+  if (value === null) return NOTHING;
+  return Math.round(value)
+    .toString()
+    .replaceAll(/\B(?=(\d{3})+(?!\d))/g, THIN);
+}
+
+/** A share as a percentage. */
+export function percent(ratio: number | null): string {
+  if (ratio === null) return NOTHING;
+  const value = ratio * 100;
+  return `${value === 0 || value >= 10 ? value.toFixed(0) : value.toFixed(value < 1 ? 2 : 1)}${THIN}%`;
+}
+
+/** Time of day in the viewer's zone. */
+export function clock(epochMs: number): string {
+  return new Date(epochMs).toLocaleTimeString(undefined, { hour12: false });
+}
+
+/** An age in the largest fitting unit: 4.2 s, 3 min, 2 h. */
+export function age(ms: number): string {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)}${THIN}s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)}${THIN}min`;
+  return `${Math.floor(ms / 3_600_000)}${THIN}h`;
+}
+
+/** The end of a model's repository id. */
+export function shortModel(model: string): string {
+  return model.slice(model.lastIndexOf("/") + 1) || NOTHING;
+}

@@ -1,0 +1,181 @@
+import { css, html, LitElement, type TemplateResult } from "lit";
+import type { TrafficCell } from "../../proxy/live/frames.ts";
+import { StoreController } from "../controllers/store-controller.ts";
+import "../elements/figure-value.ts";
+import "../elements/spark-line.ts";
+import { grouped, percent, significant } from "../format.ts";
+import { panelStyles } from "../styles/panel.ts";
+
+/** Seconds a tile's number is over. */
+const WINDOW_S = 60;
+
+interface Tile {
+  readonly title: string;
+  readonly text: string;
+  readonly unit: string;
+  readonly window: string;
+  readonly n: number;
+  readonly explains: string;
+  readonly values: readonly (number | null)[];
+  readonly color: string;
+}
+
+/** The four numbers looked at first: requests, tokens, work under way, failures. Real traffic only. */
+export class TileRow extends LitElement {
+  static override styles = [
+    panelStyles,
+    css`
+      :host {
+        display: grid;
+        grid-template-columns: repeat(4, minmax(0, 1fr));
+        gap: var(--gap);
+        background: none;
+        border: none;
+        box-shadow: none;
+        padding: 0;
+      }
+      article {
+        background: var(--panel);
+        border: 1px solid var(--line);
+        border-radius: var(--radius);
+        box-shadow: var(--shadow);
+        padding: 14px 16px 10px;
+        min-width: 0;
+      }
+      h2 {
+        color: var(--soft);
+        font-weight: 500;
+      }
+      .number {
+        font-size: 30px;
+        line-height: 1.25;
+        font-weight: 650;
+        letter-spacing: -0.02em;
+        margin: 2px 0 6px;
+        white-space: nowrap;
+      }
+      .dim {
+        opacity: 0.4;
+      }
+      .row {
+        display: flex;
+        justify-content: space-between;
+        gap: 8px;
+      }
+      @media (max-width: 900px) {
+        :host {
+          grid-template-columns: repeat(2, minmax(0, 1fr));
+        }
+        .number {
+          font-size: 25px;
+        }
+      }
+    `,
+  ];
+  readonly #live = new StoreController(this);
+
+  protected override render(): TemplateResult {
+    return html`${this.#tiles().map(
+      (tile) =>
+        html`<article>
+          <div class="row">
+            <h2>${tile.title}</h2>
+            <span class="hint">${tile.window}</span>
+          </div>
+          <div class="number ${this.#live.store.isLive ? "" : "dim"}">
+            <figure-value
+              data-tile=${tile.title}
+              .text=${tile.text}
+              .unit=${tile.unit}
+              .n=${tile.n}
+              .explains=${tile.explains}
+            ></figure-value>
+          </div>
+          <spark-line .values=${tile.values} style="color: var(${tile.color})"></spark-line>
+        </article>`,
+    )}`;
+  }
+
+  #tiles(): readonly Tile[] {
+    const { store } = this.#live;
+    const all = store.cells("real", 900);
+    const minute = all.slice(-WINDOW_S);
+    const seconds = minute.length;
+    const rate = (of: (cell: TrafficCell) => number): number | null =>
+      seconds === 0 ? null : sum(minute, of) / seconds;
+    const failed = sum(minute, failures);
+    const judged = failed + sum(minute, (cell) => cell.ended.completed ?? 0);
+    const window = seconds < WINDOW_S ? `last ${seconds} s` : "last minute";
+    const requests = sum(minute, endings);
+    const origin = "Real traffic only.";
+    return [
+      {
+        title: "Requests",
+        text: significant(rate(endings)),
+        unit: "req/s",
+        window,
+        n: requests,
+        values: smooth(all, endings),
+        color: "--real",
+        explains: `Requests that ended, per second. ${origin}`,
+      },
+      {
+        title: "Output",
+        text: grouped(rate((cell) => cell.outputTokens)),
+        unit: "tok/s",
+        window,
+        n: sum(minute, (cell) => cell.outputTokens),
+        values: smooth(all, (cell) => cell.outputTokens),
+        color: "--good",
+        explains: `Output tokens per second, in the second they came, unfinished answers included. Counted by usage, before it by events. ${origin}`,
+      },
+      {
+        title: "In flight",
+        text: grouped(store.inFlightTotal),
+        unit: "requests",
+        window: "now",
+        n: store.inFlightTotal,
+        values: smooth(all, (cell) => cell.inFlight),
+        color: "--warn",
+        explains: "Requests between their arrival and their end, as of now.",
+      },
+      {
+        title: "Errors",
+        text: percent(judged === 0 ? null : failed / judged),
+        unit: "",
+        window,
+        n: judged,
+        values: smooth(all, failures),
+        color: "--bad",
+        explains: `Failed and cut-off requests as a share of those judged. Refused and cancelled ones are nobody's failure. ${origin}`,
+      },
+    ];
+  }
+}
+
+/** Means over ten seconds, so that the shape shows and not the noise. */
+function smooth(
+  cells: readonly TrafficCell[],
+  of: (cell: TrafficCell) => number,
+): readonly (number | null)[] {
+  const step = 10;
+  const values: number[] = [];
+  for (let index = cells.length % step; index < cells.length; index += step) {
+    values.push(sum(cells.slice(index, index + step), of) / step);
+  }
+  return values;
+}
+
+function sum(cells: readonly TrafficCell[], of: (cell: TrafficCell) => number): number {
+  return cells.reduce((total, cell) => total + of(cell), 0);
+}
+
+function endings(cell: TrafficCell): number {
+  return Object.values(cell.ended).reduce((total, count) => total + count, 0);
+}
+
+function failures(cell: TrafficCell): number {
+  return (cell.ended.failed ?? 0) + (cell.ended.cut ?? 0);
+}
+
+customElements.define("tile-row", TileRow);

@@ -1,0 +1,143 @@
+import type {
+  EndedRow,
+  Frame,
+  InFlightRow,
+  SnapshotFrame,
+  Tick,
+  TrafficCell,
+} from "../../proxy/live/frames.ts";
+import type { FleetEvent, ReplicaView } from "../../proxy/upstream/fleet.ts";
+import { Distribution, merged } from "./bins.ts";
+
+/** Seconds the board remembers. */
+const TICKS_MAX = 900;
+const ENDED_MAX = 200;
+const EVENTS_MAX = 100;
+/** Waits between attempts to reconnect: quick at first, then patient. */
+const RECONNECT_MS = [250, 500, 1000, 2000, 4000] as const;
+/** Without a frame for this long the figures are no longer "now". */
+const STALE_AFTER_MS = 3_000;
+
+export type Connection =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "live" }
+  | { readonly kind: "stale"; readonly sinceMs: number }
+  | { readonly kind: "disconnected"; readonly sinceMs: number };
+
+export type Population = "real" | "synthetic";
+
+/** Everything the board knows, fed by frames. Panels listen to `change`. */
+export class LiveStore extends EventTarget {
+  connection: Connection = { kind: "connecting" };
+  gamma = 1.02;
+  tickMs = 1000;
+  nowMs = 0;
+  dataUrl = "";
+  release = "";
+  ticks: readonly Tick[] = [];
+  replicas: ReadonlyMap<string, ReplicaView> = new Map();
+  inFlight: readonly InFlightRow[] = [];
+  inFlightTotal = 0;
+  ended: readonly EndedRow[] = [];
+  events: readonly FleetEvent[] = [];
+  #socket: WebSocket | null = null;
+  #failures = 0;
+  #lastFrameAt = 0;
+  #stopped = false;
+
+  /** Connects, and keeps reconnecting until stopped. */
+  start(): void {
+    this.#connect();
+    setInterval(() => {
+      const quiet = Date.now() - this.#lastFrameAt;
+      if (this.connection.kind === "live" && quiet > STALE_AFTER_MS) {
+        this.#enter({ kind: "stale", sinceMs: this.#lastFrameAt });
+      }
+    }, 1000);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#socket?.close();
+  }
+
+  /** True while the figures may be read as "now". */
+  get isLive(): boolean {
+    return this.connection.kind === "live";
+  }
+
+  /** Cells of one population over the last `seconds`, of the fleet or of one replica. */
+  cells(population: Population, seconds: number, replica?: string): TrafficCell[] {
+    const ticks = this.ticks.slice(-seconds);
+    if (replica === undefined) return ticks.map((tick) => tick[population]);
+    return ticks
+      .map((tick) => tick.byReplica[replica]?.[population])
+      .filter((cell) => cell !== undefined);
+  }
+
+  /** Distribution of a latency over the last `seconds`. */
+  distribution(
+    of: "ttft" | "tpot",
+    population: Population,
+    seconds: number,
+    replica?: string,
+  ): Distribution {
+    return merged(this.cells(population, seconds, replica), of, this.gamma);
+  }
+
+  /** Takes one frame in. Public so that a recording can drive the same board. */
+  take(frame: Frame): void {
+    this.#lastFrameAt = Date.now();
+    this.nowMs = frame.nowMs;
+    if (frame.kind === "snapshot") this.#takeSnapshot(frame);
+    else {
+      this.ticks = [...this.ticks, ...frame.missed, frame.tick].slice(-TICKS_MAX);
+      const replicas = new Map(this.replicas);
+      for (const view of frame.replicas) replicas.set(view.id, view);
+      for (const id of frame.removed) replicas.delete(id);
+      this.replicas = replicas;
+      this.ended = [...frame.ended, ...this.ended].slice(0, ENDED_MAX);
+      this.events = [...this.events, ...frame.events].slice(-EVENTS_MAX);
+    }
+    this.inFlight = frame.inFlight;
+    this.inFlightTotal = frame.inFlightTotal;
+    this.#enter({ kind: "live" });
+  }
+
+  #takeSnapshot(frame: SnapshotFrame): void {
+    if (this.release !== "" && this.release !== frame.release) location.reload();
+    const { gamma, tickMs, dataUrl, release, history, replicas, ended, events } = frame;
+    Object.assign(this, { gamma, tickMs, dataUrl, release, ticks: history, ended, events });
+    this.replicas = new Map(replicas.map((view) => [view.id, view]));
+  }
+
+  #connect(): void {
+    const url = new URL("/api/v1/live", location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const token = new URLSearchParams(location.search).get("token");
+    if (token !== null) url.searchParams.set("token", token);
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    socket.addEventListener("message", (message: MessageEvent<string>) => {
+      this.#failures = 0;
+      this.take(JSON.parse(message.data) as Frame);
+    });
+    socket.addEventListener("close", () => {
+      if (this.#stopped) return;
+      if (this.connection.kind !== "disconnected")
+        this.#enter({ kind: "disconnected", sinceMs: Date.now() });
+      const wait = RECONNECT_MS[Math.min(this.#failures++, RECONNECT_MS.length - 1)] ?? 4000;
+      setTimeout(() => {
+        this.#connect();
+      }, wait);
+    });
+  }
+
+  #enter(connection: Connection): void {
+    this.connection = connection;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** The one store of the page. */
+export const store = new LiveStore();
