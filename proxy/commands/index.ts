@@ -3,11 +3,13 @@ import { demoCommand } from "./demo.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
+import { sweepCommand } from "./sweep.ts";
 
 /** Every command, in the order of `--help`. */
 export const commands = {
   demo: demoCommand,
   serve: serveCommand,
   sim: simCommand,
+  sweep: sweepCommand,
   replay: replayCommand,
 } satisfies Record<string, () => Command>;
