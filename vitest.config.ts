@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores everywhere: more workers only make timing tests wait for each other.
-    maxWorkers: 2,
+    // One file at a time: several tests measure, and two of them on two cores would measure each other.
+    fileParallelism: false,
   },
 });

@@ -24,7 +24,9 @@ export interface ReplayOptions {
 /** Drives a trace of shapes through a target at its recorded moments. Resolves when every answer is in. */
 export async function replayTrace(options: ReplayOptions): Promise<{ readonly sent: number }> {
   const { trace, target, speed, loop, seed, clock, signal, onExchange } = options;
-  const atMs = Float64Array.from(trace, (row) => row.atMs / speed);
+  // A piece cut out of a trace begins at once, not after the time before it.
+  const firstMs = trace[0]?.atMs ?? 0;
+  const atMs = Float64Array.from(trace, (row) => (row.atMs - firstMs) / speed);
   const rounds = loop ? Infinity : 1;
   let sent = 0;
   for (let round = 0; round < rounds && !signal.aborted; round++) {

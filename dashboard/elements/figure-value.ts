@@ -26,7 +26,8 @@ export class FigureValue extends LitElement {
       outline-offset: 2px;
     }
     .few {
-      opacity: 0.55;
+      color: var(--faint);
+      font-style: italic;
     }
     .unit {
       color: var(--faint);

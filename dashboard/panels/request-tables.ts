@@ -48,7 +48,10 @@ function opener(id: string): {
       if (event.currentTarget !== null) open(event.currentTarget, id);
     },
     key: (event) => {
-      if (event.key === "Enter" && event.currentTarget !== null) open(event.currentTarget, id);
+      if (event.key !== "Enter" || event.currentTarget === null) return;
+      // The same key press would go on to the dialog it opens, and close it.
+      event.preventDefault();
+      open(event.currentTarget, id);
     },
   };
 }

@@ -105,7 +105,7 @@ export class StatusStrip extends LitElement {
       >
       <span class="spring"></span>
       ${this.#connection()}
-      <button @click=${toggleTheme} aria-label="Switch between dark and light">◐ theme</button>
+      <button @click=${toggleTheme} title="Switch between dark and light">◐ theme</button>
     `;
   }
 

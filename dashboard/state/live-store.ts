@@ -7,7 +7,7 @@ import type {
   TrafficCell,
 } from "../../proxy/live/frames.ts";
 import type { FleetEvent, ReplicaView } from "../../proxy/upstream/fleet.ts";
-import { Distribution, merged } from "./bins.ts";
+import { type Distribution, merged } from "./bins.ts";
 
 /** Seconds the board remembers. */
 const TICKS_MAX = 900;

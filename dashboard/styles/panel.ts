@@ -109,7 +109,8 @@ export const tableStyles = css`
     padding-right: 0;
   }
   .few {
-    opacity: 0.55;
+    color: var(--faint);
+    font-style: italic;
   }
   .empty {
     color: var(--faint);

@@ -1,5 +1,5 @@
 import { type Exchange, e2eMs, tpotMs, ttftMs } from "../../engines/exchange.ts";
-import { ascending, percentile, samplesNeeded } from "./percentile.ts";
+import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
 
 /** Counts and latencies of a run that is not a sweep, as a small table. */
 export class Tally {

@@ -1,8 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Point } from "../../load/results/point.ts";
+import type { RunFolder, RunManifest } from "../../load/results/run-folder.ts";
 import type { Shape } from "../../load/sweep/smoke.ts";
 import { EXIT } from "./exit.ts";
 import { integerFlag } from "./number-flag.ts";
+import type { OpenTarget } from "./open-target.ts";
+import { untilInterrupted } from "./until-interrupted.ts";
 
 interface SweepFlags {
   readonly preset: "smoke";
@@ -35,37 +38,21 @@ export function sweepCommand(): Command {
 async function runSweep(url: string, flags: SweepFlags): Promise<void> {
   const { openTarget } = await import("./open-target.ts");
   const { smokeSweep, shapeName } = await import("../../load/sweep/smoke.ts");
-  const { newRunId, RunFolder } = await import("../../load/results/run-folder.ts");
   const { systemClock } = await import("../../engines/clock.ts");
-  const { systemRandom } = await import("../../engines/random.ts");
-  const { untilInterrupted } = await import("./until-interrupted.ts");
-  const { target, model, recognition } = await openTarget(url, flags.model);
+  const opened = await openTarget(url, flags.model);
+  const shape = shapeName(flags.shape);
+  const { run, runId } = await openRun(opened, flags, shape);
   const stop = new AbortController();
   void untilInterrupted().then(() => stop.abort());
-  const now = (): string => new Date(systemClock.nowMs()).toISOString();
-  const runId = newRunId(new Date(systemClock.nowMs()), systemRandom().next());
-  const shape = shapeName(flags.shape);
-  const run = new RunFolder(flags.out, {
-    runId,
-    schemaVersion: 1,
-    state: "running",
-    startedAt: now(),
-    endedAt: null,
-    preset: flags.preset,
-    seed: flags.seed,
-    target: target.label,
-    engine: recognition.engine,
-    engineVersion: recognition.version,
-    model,
-    shapes: [shape],
-    runtime: `node ${process.version}`,
-  });
   process.stderr.write(
-    `sweeping ${model} on ${recognition.engine} at ${target.label}, ${shape}, under a minute; keeping ${run.directory}\n`,
+    `sweeping ${opened.model} on ${opened.recognition.engine} at ${opened.target.label}, ${shape}, about a minute; keeping ${run.directory}\n`,
   );
-  if (flags.json !== true) process.stdout.write(`${HEAD}\n`);
+  const show = (line: string): void => {
+    if (flags.json !== true) process.stdout.write(`${line}\n`);
+  };
+  show(HEAD);
   const points = await smokeSweep({
-    target,
+    target: opened.target,
     shape: flags.shape,
     runId,
     seed: flags.seed,
@@ -76,24 +63,56 @@ async function runSweep(url: string, flags: SweepFlags): Promise<void> {
     },
     onPoint: (point) => {
       run.point(point);
-      if (flags.json !== true) process.stdout.write(`${row(point)}\n`);
+      show(row(point));
     },
   });
-  await target.close();
+  await opened.target.close();
   const interrupted = stop.signal.aborted;
-  const subject = {
+  const summary = summaryOf(points, { runId, subject: subjectOf(opened), shape, interrupted });
+  run.summary(summary);
+  run.end(interrupted ? "interrupted" : "done", new Date(systemClock.nowMs()).toISOString());
+  show(`\n${summary.headline}`);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  process.exitCode = interrupted ? EXIT.interrupted : summary.valid ? EXIT.ok : EXIT.invalidRun;
+}
+
+/** Creates the run's folder before the first request goes out. */
+async function openRun(
+  opened: OpenTarget,
+  flags: SweepFlags,
+  shape: string,
+): Promise<{ run: RunFolder; runId: string }> {
+  const { newRunId, RunFolder } = await import("../../load/results/run-folder.ts");
+  const { systemClock } = await import("../../engines/clock.ts");
+  const { systemRandom } = await import("../../engines/random.ts");
+  const startedAt = new Date(systemClock.nowMs());
+  const runId = newRunId(startedAt, systemRandom().next());
+  const run = new RunFolder(flags.out, {
+    runId,
+    schemaVersion: 1,
+    state: "running",
+    startedAt: startedAt.toISOString(),
+    endedAt: null,
+    preset: flags.preset,
+    seed: flags.seed,
+    ...subjectOf(opened),
+    shapes: [shape],
+    runtime: `node ${process.version}`,
+  });
+  return { run, runId };
+}
+
+function subjectOf({
+  target,
+  model,
+  recognition,
+}: OpenTarget): Pick<RunManifest, "target" | "engine" | "engineVersion" | "model"> {
+  return {
     target: target.label,
     engine: recognition.engine,
     engineVersion: recognition.version,
     model,
   };
-  const summary = summaryOf(points, { runId, subject, shape, interrupted });
-  run.summary(summary);
-  run.end(interrupted ? "interrupted" : "done", now());
-  process.stdout.write(
-    flags.json === true ? `${JSON.stringify(summary)}\n` : `\n${summary.headline}\n`,
-  );
-  process.exitCode = interrupted ? EXIT.interrupted : summary.valid ? EXIT.ok : EXIT.invalidRun;
 }
 
 interface Summary {

@@ -57,6 +57,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   #result: AttemptResult | null = null;
   #status: number | null = null;
   #isStream = false;
+  #writeHead: (() => void) | null = null;
 
   constructor(parts: AttemptParts) {
     this.#parts = parts;
@@ -109,7 +110,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
     message?: string,
   ): void {
     if (status < 200 || this.#result !== null) return;
-    const { response, replica, clock, mayRetry } = this.#parts;
+    const { replica, clock, mayRetry } = this.#parts;
     const raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
     const type = headerOf(raw, "content-type");
     this.#status = status;
@@ -125,16 +126,19 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
       });
       return;
     }
-    response.writeHead(status, message ?? "", [
-      ...downstreamHeaders(raw),
-      ...this.#ownHeaders(raw, status),
-    ]);
-    response.flushHeaders();
+    const headers = [...downstreamHeaders(raw), ...this.#ownHeaders(raw, status)];
+    // Engines send headers long before the first token. They are held until there is a byte to go with them, because
+    // up to then another replica may still answer.
+    this.#writeHead = () => {
+      this.#writeHead = null;
+      this.#parts.response.writeHead(status, message ?? "", headers);
+    };
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#result !== null) return;
     const { response, replica, clock } = this.#parts;
+    this.#writeHead?.();
     const hasRoom = response.write(chunk);
     this.timer.chunk(chunk);
     replica.lastByteMs = this.timer.lastActivityMs;
@@ -149,6 +153,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
 
   onResponseEnd(): void {
     if (this.#result !== null) return;
+    this.#writeHead?.();
     this.#parts.response.end();
     this.#finish({ kind: "answered" });
   }

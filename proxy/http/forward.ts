@@ -106,6 +106,8 @@ export class Forwarding {
       const result = await this.#attempt(routed, number, wish);
       if (result.kind !== "unanswered") return this.#endOf(result);
       last = result;
+      // Whoever waited that long would wait as long again.
+      if (result.code === "first_token_timeout") break;
       const refused = result.code === "upstream_connect_failed";
       if (!refused && number < ATTEMPTS_MAX)
         await clock.after(random.next() * BACKOFF_MS * 2 ** (number - 1));

@@ -16,9 +16,19 @@ export function ascending(values: Iterable<number>): number[] {
 }
 
 /**
- * Samples a percentile needs so that one value lies above it with 99 % confidence: the smallest n with q^n ≤ 0.01
- * (mlcommons/endpoints, docs/early_stopping.md). Fewer, and it is not printed.
+ * Samples a percentile needs before it is printed: enough that, with 99 % confidence, the estimate is not simply the
+ * largest value (the early-stopping floors of mlcommons/endpoints, docs/early_stopping.md).
  */
+const SAMPLES_NEEDED: readonly (readonly [q: number, n: number])[] = [
+  [0.5, 11],
+  [0.75, 24],
+  [0.9, 64],
+  [0.95, 130],
+  [0.99, 662],
+  [0.999, 6636],
+];
+
+/** The floor for percentile `q`: that of the next one listed. */
 export function samplesNeeded(q: number): number {
-  return Math.ceil(Math.log(0.01) / Math.log(q));
+  return SAMPLES_NEEDED.find(([listed]) => listed >= q)?.[1] ?? Infinity;
 }

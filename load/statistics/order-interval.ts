@@ -1,0 +1,48 @@
+import { binomialCdf } from "./binomial.ts";
+
+/** Two-sided confidence of every interval Pitot prints. */
+export const CONFIDENCE = 0.95;
+
+export interface Interval {
+  readonly low: number;
+  /** `Infinity` when the samples do not bound it from above. */
+  readonly high: number;
+}
+
+/**
+ * Distribution-free interval of percentile `q` from order statistics: the ranks a binomial count falls between. `null`
+ * when the samples are too few for a lower bound. A missing upper rank is +∞, never the largest sample.
+ */
+export function percentileInterval(sorted: ArrayLike<number>, q: number): Interval | null {
+  const n = sorted.length;
+  const tail = (1 - CONFIDENCE) / 2;
+  const lowRank = largestRank(n, q, tail);
+  if (lowRank === 0) return null;
+  const highRank = smallestRank(n, q, 1 - tail);
+  return {
+    low: sorted[lowRank - 1] ?? 0,
+    high: highRank > n ? Infinity : (sorted[highRank - 1] ?? Infinity),
+  };
+}
+
+/** Largest 1-based rank l with P(K ≤ l − 1) ≤ `tail`; 0 when none. */
+function largestRank(n: number, q: number, tail: number): number {
+  return bisect(0, n, (rank) => binomialCdf(rank - 1, n, q) <= tail);
+}
+
+/** Smallest 1-based rank u with P(K ≤ u − 1) ≥ `mass`; n + 1 when none. */
+function smallestRank(n: number, q: number, mass: number): number {
+  return bisect(0, n, (rank) => binomialCdf(rank - 1, n, q) < mass) + 1;
+}
+
+/** Largest value in [from, to] for which `holds`, which is true up to some point and false after. `from` is taken to hold. */
+function bisect(from: number, to: number, holds: (value: number) => boolean): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (holds(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
