@@ -1,5 +1,5 @@
 import { type Exchange, e2eMs, tpotMs, ttftMs } from "../../engines/exchange.ts";
-import { ascending, percentile, samplesNeeded } from "./percentile.ts";
+import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
 
 /** A latency of one point. A percentile the sample is too small for is `null`, never a guess. */
 export interface LatencySummary {

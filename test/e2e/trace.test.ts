@@ -5,7 +5,7 @@ import { engines } from "../../engines/index.ts";
 import type { LedgerRow } from "../../engines/sim/generation.ts";
 import { HttpTarget } from "../../load/http-target.ts";
 import { replayTrace } from "../../load/replay.ts";
-import { ascending, percentile } from "../../load/results/percentile.ts";
+import { ascending, percentile } from "../../load/statistics/percentile.ts";
 import { readTrace, traces, type TraceRow } from "../../load/trace.ts";
 import { MODEL, startFleet, type TestFleet } from "../harness/fleet.ts";
 

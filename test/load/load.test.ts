@@ -11,7 +11,7 @@ import { closedLoop } from "../../load/pacers/closed-loop.ts";
 import { planned } from "../../load/pacers/planned.ts";
 import { poisson } from "../../load/pacers/poisson.ts";
 import { shapedPrompt, uniformPrompts } from "../../load/prompts/shaped.ts";
-import { percentile, samplesNeeded } from "../../load/results/percentile.ts";
+import { percentile, samplesNeeded } from "../../load/statistics/percentile.ts";
 import { summarise } from "../../load/results/point.ts";
 import { runStage } from "../../load/stage.ts";
 import type { Target } from "../../load/target.ts";
