@@ -147,7 +147,7 @@ export function ttfbMs(exchange: Exchange): number | null {
 }
 
 /**
- * Time per output token in ms: (last − first token) / (n − tokens of the first event). `null` unless the answer was streamed,
+ * Time per output token in ms: (last − first token) / (n − 1). `null` unless the answer was streamed,
  * at least two tokens were counted, and they came in more than one event.
  */
 export function tpotMs(exchange: Exchange): number | null {
@@ -155,9 +155,7 @@ export function tpotMs(exchange: Exchange): number | null {
   const tokens = exchange.tokens.output;
   if (!exchange.streamed || firstTokenMs === null || lastTokenMs === null) return null;
   if (tokens === null || tokens < 2 || exchange.outputEvents < 2) return null;
-  // The tokens of the first event were there at firstTokenMs: several per event must not flatter.
-  const firstEventTokens = Math.max(1, tokens / exchange.outputEvents);
-  return (lastTokenMs - firstTokenMs) / (tokens - firstEventTokens);
+  return (lastTokenMs - firstTokenMs) / (tokens - 1);
 }
 
 /** End to end in ms: to the last token where there is one, else to the end. */
