@@ -24,6 +24,15 @@ export abstract class LinePanel extends LitElement {
         color: var(--soft);
         flex-wrap: wrap;
       }
+      @media (max-width: 600px) {
+        header {
+          flex-wrap: wrap;
+        }
+        .legend {
+          order: 3;
+          width: 100%;
+        }
+      }
       .legend i {
         display: inline-block;
         width: 12px;

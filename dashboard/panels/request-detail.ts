@@ -67,6 +67,10 @@ export class RequestDetail extends LitElement {
         fill: var(--faint);
         font: 11px var(--font);
       }
+      text.inside {
+        fill: var(--page);
+        font-weight: 600;
+      }
       .mono {
         font-family: var(--mono);
         font-size: 12px;
@@ -201,7 +205,7 @@ export class RequestDetail extends LitElement {
           bar,
           index,
         ) => svg`<rect x=${x(bar.fromMs)} y=${index * LANE + 4} width=${Math.max(1, x(bar.toMs) - x(bar.fromMs))} height="14" rx="3" style="fill: var(${bar.color}); opacity: .8"></rect>
-        <text x=${Math.min(x(bar.toMs) + 6, WIDTH - 4)} y=${index * LANE + 15} text-anchor=${x(bar.toMs) > WIDTH * 0.7 ? "end" : "start"} dx=${x(bar.toMs) > WIDTH * 0.7 ? -(x(bar.toMs) - x(bar.fromMs)) - 12 : 0}>${bar.label} ${duration(bar.toMs - bar.fromMs)}</text>`,
+        ${laneLabel(`${bar.label} ${duration(bar.toMs - bar.fromMs)}`, x(bar.toMs), index * LANE + 15)}`,
       )}
       ${outputOffsetsMs.map((offset, index) => svg`<rect x=${x(offset)} y=${bars.length * LANE + 6} width="1" height="14" style="fill: var(${index > 0 && (gaps[index - 1] ?? 0) > median * GAP_FACTOR ? "--bad" : "--soft"})"></rect>`)}
       <text x="0" y=${height - 2}>
@@ -209,6 +213,12 @@ export class RequestDetail extends LitElement {
       </text>
     </svg>`;
   }
+}
+
+/** After its bar, or inside its end where nothing fits behind it. */
+function laneLabel(label: string, endX: number, y: number): TemplateResult {
+  const inside = endX > WIDTH * 0.7;
+  return svg`<text x=${inside ? endX - 8 : endX + 6} y=${y} text-anchor=${inside ? "end" : "start"} class=${inside ? "inside" : ""}>${label}</text>`;
 }
 
 customElements.define("request-detail", RequestDetail);
