@@ -12,13 +12,13 @@ import type { PolicyName } from "./routing/policies/index.ts";
 import { Router } from "./routing/router.ts";
 import type { Feed } from "./telemetry/feed.ts";
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
-import type { Fleet } from "./upstream/fleet.ts";
+import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
 import { ReplicaSet } from "./upstream/replica-set.ts";
 
 /** What a proxy is started with; everything has a default. */
 export interface ServeOptions {
-  /** `http://host:port`, or `name=http://host:port`. */
-  readonly replicas: readonly string[];
+  /** `http://host:port`, `name=http://host:port`, or a whole description. */
+  readonly replicas: readonly (string | ReplicaSpec)[];
   readonly listen?: ListenAddress;
   readonly admin?: ListenAddress;
   readonly policy?: PolicyName;

@@ -74,7 +74,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
         {
           path: request.target,
           method: request.method,
-          headers: upstreamHeaders(request.rawHeaders, requestId),
+          headers: upstreamHeaders(request.rawHeaders, requestId, replica.headers),
           body: hasBody ? request.body : null,
         },
         this,

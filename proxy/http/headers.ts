@@ -30,10 +30,19 @@ const REQUEST_ID_CHARS_MAX = 128;
 
 /**
  * Request headers for the engine: order, case and duplicates kept, hop-by-hop ones and those named by `Connection` dropped.
- * `raw` is Node's flat list of names and values.
+ * `raw` is Node's flat list of names and values. `own`, in the same form, is what the chosen replica alone is told; it replaces
+ * the client's headers of those names.
  */
-export function upstreamHeaders(raw: readonly string[], requestId: string): string[] {
-  const kept = keep(raw, REQUEST_ONLY);
+export function upstreamHeaders(
+  raw: readonly string[],
+  requestId: string,
+  own: readonly string[] = [],
+): string[] {
+  const kept = keep(
+    raw,
+    own.length === 0 ? REQUEST_ONLY : new Set([...REQUEST_ONLY, ...namesOf(own)]),
+  );
+  kept.push(...own);
   if (!has(kept, "x-request-id")) kept.push("x-request-id", requestId);
   return kept;
 }
@@ -84,6 +93,10 @@ function connectionOptions(raw: readonly string[]): ReadonlySet<string> {
     for (const name of (raw[index + 1] ?? "").split(",")) names.add(name.trim().toLowerCase());
   }
   return names;
+}
+
+function namesOf(flat: readonly string[]): readonly string[] {
+  return flat.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
 }
 
 function has(raw: readonly string[], name: string): boolean {

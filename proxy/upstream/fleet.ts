@@ -1,10 +1,11 @@
 import type { EngineName, EngineStats } from "../../engines/engine.ts";
+import type { ConnectionOptions } from "./connection.ts";
 
 /** The replicas as the admin API, the board and the sweep service see them. */
 export interface Fleet {
   views(): readonly ReplicaView[];
   /** @throws {FleetError} when the URL is unusable or already a member. */
-  add(url: string): ReplicaView;
+  add(replica: string | ReplicaSpec): ReplicaView;
   /** Stops routing to it, lets its streams finish, then forgets it. @throws {FleetError} when unknown. */
   remove(id: string): void;
   /** Takes no new requests, finishes its own. @throws {FleetError} when unknown. */
@@ -13,6 +14,20 @@ export interface Fleet {
   undrain(id: string): void;
   /** Out at once: its streams are cut. @throws {FleetError} when unknown. */
   disable(id: string): void;
+}
+
+/** A replica as configuration describes it. Only the URL is needed. */
+export interface ReplicaSpec extends ConnectionOptions {
+  readonly url: string;
+  /** Host and port unless given. */
+  readonly name?: string;
+  /** Recognised by itself unless given. */
+  readonly engine?: EngineName;
+  /** Served under this name alone; what the engine lists unless given. */
+  readonly model?: string;
+  /** Its share of the load relative to the others; 1 unless given. */
+  readonly weight?: number;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** `starting`: not yet reached. `up`: takes requests. The last two are an operator's wish. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../engines/clock.ts";
 import type { ProbeAnswer } from "../../engines/engine.ts";
+import type { Connection } from "./connection.ts";
 import type { ProbeResult } from "./fleet.ts";
 import type { Replica } from "./replica.ts";
 
@@ -8,18 +9,32 @@ export const PROBE_TIMEOUT_MS = 3_000;
 /** An answer to a probe is read up to this size. */
 const PROBE_BYTES_MAX = 4_194_304;
 
-/** GETs a path of a replica. Never rejects: `status` 0 and the reason in `body` when it could not be had. */
+/** Why a certificate was not taken, by the code OpenSSL or Node gives (node:tls, "X509 certificate error codes"). */
+const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "certificate comes from an unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT: "certificate comes from an unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate comes from an unknown authority",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate comes from an unknown authority",
+  CERT_HAS_EXPIRED: "certificate has expired",
+  CERT_NOT_YET_VALID: "certificate is not valid yet",
+  ERR_TLS_CERT_ALTNAME_INVALID: "certificate is for another host name",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS",
+};
+
+/** GETs a path of a replica, with the headers that replica alone is told. Never rejects: `status` 0 and the reason in `body` when it could not be had. */
 export async function probeGet(
-  replica: Replica,
+  { pool, headers: own }: Connection,
   path: string,
   signal?: AbortSignal,
 ): Promise<ProbeAnswer> {
   const limit = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   const both = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
-    const { statusCode, headers, body } = await replica.pool.request({
+    const { statusCode, headers, body } = await pool.request({
       path,
       method: "GET",
+      headers: [...own],
       signal: both,
     });
     const text = await readText(body);
@@ -37,6 +52,8 @@ export function reasonOf(error: unknown): string {
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET") return "connection reset";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "host name not found";
   if (code === "UND_ERR_CONNECT_TIMEOUT") return "connect timed out";
+  const certificate = CERTIFICATE_REASONS[code];
+  if (certificate !== undefined) return certificate;
   if (error.name === "TimeoutError") return `no answer within ${PROBE_TIMEOUT_MS / 1000} s`;
   return error.message === "" ? error.name : error.message;
 }

@@ -1,11 +1,13 @@
 import { type Cancel, type Clock, every } from "../../engines/clock.ts";
 import { identify } from "../../engines/identify.ts";
 import { integer, type Random } from "../../engines/random.ts";
+import { connectionFault } from "./connection.ts";
 import {
   type Fleet,
   FleetError,
   type FleetEvent,
   type FleetEventKind,
+  type ReplicaSpec,
   type ReplicaView,
 } from "./fleet.ts";
 import { probeGet, probeHealth } from "./probe.ts";
@@ -48,11 +50,11 @@ export class ReplicaSet implements Fleet {
     return [...this.#replicas.values()].map((replica) => replica.view());
   }
 
-  /** Adds `url` or `name=url` and returns at once; {@link ready} tells when the first probes are in. */
-  add(text: string): ReplicaView {
-    const [, name, address = text] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
-    const url = originOf(address);
-    const id = name ?? new URL(url).host;
+  /** Adds `url`, `name=url` or a whole description and returns at once; {@link ready} tells when the first probes are in. */
+  add(replica: string | ReplicaSpec): ReplicaView {
+    const spec = typeof replica === "string" ? specOf(replica) : replica;
+    const url = originOf(spec.url);
+    const id = spec.name ?? new URL(url).host;
     if ([...this.all()].some((replica) => replica.url === url)) {
       throw new FleetError("conflict", `${url} is already a replica: remove it first.`);
     }
@@ -64,11 +66,13 @@ export class ReplicaSet implements Fleet {
         `there are ${REPLICAS_MAX} replicas already: remove one first.`,
       );
     }
-    const replica = new Replica(id, url, this.#options.clock);
-    this.#replicas.set(replica.id, replica);
-    this.#keepInTouch(replica);
-    this.#tell("replica-added", replica, `${url} was added`);
-    return replica.view();
+    const fault = connectionFault(spec);
+    if (fault !== null) throw new FleetError("invalid_replica", `replica "${id}": ${fault}`);
+    const added = new Replica(id, url, this.#options.clock, spec);
+    this.#replicas.set(added.id, added);
+    this.#keepInTouch(added);
+    this.#tell("replica-added", added, `${url} was added`);
+    return added.view();
   }
 
   remove(id: string): void {
@@ -223,6 +227,12 @@ export class ReplicaSet implements Fleet {
       message,
     });
   }
+}
+
+/** Reads `url` or `name=url`. */
+function specOf(text: string): ReplicaSpec {
+  const [, name, url] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
+  return name === undefined || url === undefined ? { url: text } : { name, url };
 }
 
 /** The origin of a replica URL. @throws {FleetError} when it is none. */

@@ -1,22 +1,19 @@
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import type { Clock } from "../../engines/clock.ts";
-import type { Engine, EngineStats, Recognition } from "../../engines/engine.ts";
+import type { Engine, EngineName, EngineStats, Recognition } from "../../engines/engine.ts";
 import { engines } from "../../engines/index.ts";
-import type { ProbeResult, ReplicaState, ReplicaView } from "./fleet.ts";
+import { type Connection, openConnection } from "./connection.ts";
+import type { ProbeResult, ReplicaSpec, ReplicaState, ReplicaView } from "./fleet.ts";
 
-/** Connections to one replica at most: above an engine's batch more would only wait inside it. */
-const CONNECTIONS_MAX = 1024;
-/** All four engines close idle connections after 5 s; ours must be the first to let go. */
-const KEEP_ALIVE_MS = 3_000;
-const CONNECT_TIMEOUT_MS = 2_000;
 /** Failed probes in a row before a replica that does not refuse connections counts as down. */
 const FAILED_PROBES_MAX = 3;
 
 /** One engine process behind one URL: its connections, what it is, and how it fares. */
-export class Replica {
+export class Replica implements Connection {
   readonly id: string;
   readonly url: string;
   readonly weight: number;
+  readonly labels: Readonly<Record<string, string>>;
   readonly pool: Pool;
   /** Requests of ours it is working on; charged when chosen, released when over. */
   inFlight = 0;
@@ -31,28 +28,32 @@ export class Replica {
   #failedProbes = 0;
   #lastProbe: ProbeResult | null = null;
   readonly #clock: Clock;
+  readonly #headers: readonly string[];
+  readonly #engine: EngineName | null;
+  readonly #model: string | null;
 
-  constructor(id: string, url: string, clock: Clock) {
+  constructor(id: string, url: string, clock: Clock, spec: Omit<ReplicaSpec, "url" | "name"> = {}) {
     this.id = id;
     this.url = url;
-    this.weight = 1;
+    this.weight = spec.weight ?? 1;
+    this.labels = spec.labels ?? {};
+    this.#engine = spec.engine ?? null;
+    this.#model = spec.model ?? null;
     this.#clock = clock;
     this.#sinceMs = clock.nowMs();
-    this.pool = new Pool(url, {
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      // Deadlines are ours: undici's would cut a long prefill at five minutes.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-    });
+    const { pool, headers } = openConnection(url, spec);
+    this.pool = pool;
+    this.#headers = headers;
   }
 
-  /** The dialect it speaks; the fallback until it was recognised. */
+  /** What this engine alone is told with every request: keys, mostly. Private, so that no printed replica shows them. */
+  get headers(): readonly string[] {
+    return this.#headers;
+  }
+
+  /** The dialect it speaks; the fallback until it was told or recognised. */
   get engine(): Engine {
-    return engines[this.#recognition?.engine ?? "openai"];
+    return engines[this.#engine ?? this.#recognition?.engine ?? "openai"];
   }
 
   get recognised(): boolean {
@@ -61,6 +62,7 @@ export class Replica {
 
   /** Models it serves; empty until it was recognised. */
   get models(): readonly string[] {
+    if (this.#model !== null) return [this.#model];
     return this.#recognition?.models.map((model) => model.id) ?? [];
   }
 
@@ -107,7 +109,7 @@ export class Replica {
     return {
       id: this.id,
       url: this.url,
-      engine: this.#recognition?.engine ?? null,
+      engine: this.#engine ?? this.#recognition?.engine ?? null,
       version: this.#recognition?.version ?? null,
       models: this.models,
       state: this.#state,
