@@ -26,6 +26,18 @@ export interface Submitted {
   readonly abort: Cancel;
   /** Prompt tokens found in the prefix cache, once it was admitted. */
   readonly cachedTokens: () => number;
+  /** When its first step began; `null` while it waits. */
+  readonly scheduledMs: () => number | null;
+}
+
+/** One step that was done: what engines count per iteration. */
+export interface StepReport {
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly prefillTokens: number;
+  /** Sequences whose prompt was worked on, and sequences that decoded. */
+  readonly prompts: number;
+  readonly decodes: number;
 }
 
 /** Counters since start and gauges of now, from which each persona writes its metrics. */
@@ -66,6 +78,8 @@ export class EngineCore {
   slowdown = 1;
   /** No step begins while true: a hung engine. */
   paused = false;
+  /** Told after each step, when its tokens are out. */
+  onStep: ((step: StepReport) => void) | null = null;
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
   readonly #stats = {
@@ -83,6 +97,7 @@ export class EngineCore {
   };
   #plan: StepPlan | null = null;
   #stepEndsMs = 0;
+  #stepMs = 0;
   #cancel: Cancel | null = null;
 
   constructor(options: CoreOptions) {
@@ -109,6 +124,7 @@ export class EngineCore {
         this.#leave(sequence);
       },
       cachedTokens: () => sequence.cachedTokens,
+      scheduledMs: () => sequence.scheduledMs,
     };
   }
 
@@ -162,7 +178,13 @@ export class EngineCore {
     this.#stats.preemptions += plan.preempted;
     if (plan.decodes.length === 0 && plan.chunks.length === 0) return;
     const durationMs = (this.#durationMs(plan) * this.slowdown) / speed;
+    for (const { sequence } of plan.chunks) {
+      if (sequence.scheduledMs !== null) continue;
+      sequence.scheduledMs = this.#stepEndsMs;
+      sequence.sink.scheduled?.(this.#stepEndsMs);
+    }
     this.#plan = plan;
+    this.#stepMs = durationMs;
     this.#stepEndsMs += durationMs;
     this.#stats.steps++;
     this.#stats.busyMs += durationMs;
@@ -200,6 +222,7 @@ export class EngineCore {
     for (const { sequence, tokens } of plan.chunks) {
       if (sequence.gone || sequence.allocation === null) continue;
       sequence.computed += tokens;
+      sequence.sink.prefilled?.(sequence.computed, atMs);
       if (sequence.computed < sequence.needed) continue;
       if (sequence.generated === 0) {
         sequence.firstTokenMs = atMs;
@@ -215,6 +238,13 @@ export class EngineCore {
       sequence.computed++;
       this.#produce(sequence, atMs);
     }
+    this.onStep?.({
+      atMs,
+      durationMs: this.#stepMs,
+      prefillTokens: plan.chunks.reduce((sum, { tokens }) => sum + tokens, 0),
+      prompts: plan.chunks.length,
+      decodes: plan.decodes.length,
+    });
   }
 
   #produce(sequence: Sequence, atMs: number): void {

@@ -15,6 +15,10 @@ export interface SimRequest {
 
 /** Told what became of a request. Called by the engine loop; must not throw. */
 export interface SimSink {
+  /** Its first step began: it left the queue. */
+  scheduled?(atMs: number): void;
+  /** So many prompt tokens are in the cache; the last call comes just before the first token. */
+  prefilled?(computed: number, atMs: number): void;
   /** `count` more tokens exist, `total` so far, as of `atMs` on the engine's clock. */
   tokens(count: number, total: number, atMs: number): void;
   /** The last token exists. */
