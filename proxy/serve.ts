@@ -29,6 +29,12 @@ export interface ServeOptions {
   readonly clock?: Clock;
 }
 
+/** What can be changed while a proxy runs. */
+export interface ServeChange {
+  readonly policy: PolicyName;
+  readonly limits: TimeLimits;
+}
+
 export interface RunningProxy {
   /** Where clients connect. */
   readonly dataUrl: string;
@@ -37,6 +43,8 @@ export interface RunningProxy {
   readonly fleet: Fleet;
   readonly feed: Feed;
   readonly telemetry: Telemetry;
+  /** Puts other settings into force at once; what is under way keeps what it began with. */
+  change(change: ServeChange): void;
   /** Lets what runs finish within `graceMs` (none by default), then frees everything. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -52,7 +60,7 @@ const FIRST_PROBES_MS = 1_500;
  * for a replica URL that is none; nothing is left running then.
  */
 export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
-  const { data, admin, replicas, telemetry, release } = assemble(options);
+  const { data, admin, replicas, telemetry, change, release } = assemble(options);
   try {
     for (const replica of options.replicas) replicas.add(replica);
     await data.listen();
@@ -69,6 +77,7 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
     fleet: replicas,
     feed: telemetry.feed,
     telemetry,
+    change,
     async stop(graceMs = 0) {
       await data.stop(graceMs);
       await admin.stop();
@@ -82,6 +91,7 @@ interface Parts {
   readonly admin: AdminListener;
   readonly replicas: ReplicaSet;
   readonly telemetry: Telemetry;
+  readonly change: (change: ServeChange) => void;
   /** Stops every timer and connection that is not a listener's. */
   readonly release: () => Promise<void>;
 }
@@ -123,7 +133,11 @@ function assemble(options: ServeOptions): Parts {
     deadlines.stop();
     await replicas.stop();
   };
-  return { data, admin, replicas, telemetry, release };
+  const change = ({ policy, limits }: ServeChange): void => {
+    router.use(policy);
+    deadlines.limits = limits;
+  };
+  return { data, admin, replicas, telemetry, change, release };
 }
 
 /** The checkout or the installed package: sources lie one level below it, built files two. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
@@ -12,4 +13,5 @@ export const commands = {
   sim: simCommand,
   sweep: sweepCommand,
   replay: replayCommand,
+  config: configCommand,
 } satisfies Record<string, () => Command>;

@@ -1,14 +1,24 @@
 import { Command, Option } from "commander";
-import { isLoopback, type ListenAddress, parseListen, showAddress } from "../config/listen.ts";
+import { systemClock } from "../../engines/clock.ts";
+import { isLoopback, showAddress } from "../config/listen.ts";
+import { Reloader } from "../config/reloader.ts";
+import type { Settings } from "../config/schema.ts";
+import { loadSettings } from "../config/settings.ts";
+import type { Tree } from "../config/layer.ts";
+import { policyNames } from "../routing/policies/index.ts";
+import type { RunningProxy } from "../serve.ts";
+import { applySettings, serveOptions } from "./apply-settings.ts";
+import { settingsOrUsage } from "./config.ts";
 import { CommandError, EXIT, portInUse } from "./exit.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 interface ServeFlags {
-  readonly replica: readonly string[];
-  readonly listen: ListenAddress;
-  readonly admin: ListenAddress;
+  readonly config?: string;
+  readonly replica?: readonly string[];
+  readonly listen?: string;
+  readonly admin?: string;
   readonly adminOpen?: true;
-  readonly policy: "least-in-flight" | "round-robin";
+  readonly policy?: string;
 }
 
 /** After the first signal streams may finish this long; a second signal ends them at once. */
@@ -18,59 +28,116 @@ const DRAIN_MS = 120_000;
 export function serveCommand(): Command {
   return new Command("serve")
     .description("the proxy: measures and routes in front of running engines")
-    .requiredOption(
+    .option(
       "--replica <url...>",
       "an engine, http://host:port or name=http://host:port; repeatable",
     )
-    .option("--listen <address>", "data plane", parseListen, parseListen("0.0.0.0:8080"))
-    .option(
-      "--admin <address>",
-      "board, API and metrics",
-      parseListen,
-      parseListen("127.0.0.1:8081"),
-    )
+    .option("-c, --config <file>", "pitot.yaml; read again when it changes and on SIGHUP")
+    .option("--listen <address>", "data plane (default: 0.0.0.0:8080)")
+    .option("--admin <address>", "board, API and metrics (default: 127.0.0.1:8081)")
     .option("--admin-open", "let the admin listener be reached from other machines without a token")
     .addOption(
-      new Option("--policy <name>", "how a replica is chosen")
-        .choices(["least-in-flight", "round-robin"])
-        .default("least-in-flight"),
+      new Option("--policy <name>", "how a replica is chosen (default: least-in-flight)").choices(
+        policyNames,
+      ),
     )
     .addHelpText(
       "after",
-      "\nExample:\n  pitot serve --replica http://h100-a:8000 --replica http://h100-b:8000\n",
+      "\nFlags beat the environment (PITOT_*), which beats the file.\n\nExample:\n  pitot serve --replica http://h100-a:8000 --replica http://h100-b:8000\n",
     )
     .action(runServe);
 }
 
 async function runServe(flags: ServeFlags): Promise<void> {
+  const file = flags.config ?? process.env["PITOT_CONFIG"] ?? null;
+  const load = (): Settings =>
+    loadSettings({ file, environment: process.env, flags: flagTree(flags) });
+  const settings = settingsOrUsage(load);
   const token = process.env["PITOT_ADMIN_TOKEN"] ?? null;
-  if (!isLoopback(flags.admin) && token === null && flags.adminOpen !== true) {
+  refuseOpenAdmin(settings, token, flags.adminOpen);
+  if (settings.replicas.length === 0 && file === null) {
     throw new CommandError(
       EXIT.usage,
-      `--admin ${showAddress(flags.admin)} can be reached from other machines: set PITOT_ADMIN_TOKEN, or say --admin-open if that is meant.`,
+      "no replica was given: name one with --replica http://host:port, or a file with --config.",
     );
   }
+  const proxy = await start(settings, token);
+  const reloader = file === null ? null : watchSettings(proxy, settings, { file, load });
+  process.stderr.write(
+    `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/\n`,
+  );
+  const signal = await untilInterrupted();
+  process.stderr.write(
+    `pitot: ${signal}: finishing ${proxy.feed.inFlightCount} requests; once more to stop at once\n`,
+  );
+  void untilInterrupted().then(() => process.exit(EXIT.interrupted));
+  reloader?.stop();
+  await proxy.stop(DRAIN_MS);
+  process.exit(signal === "SIGINT" ? EXIT.interrupted : EXIT.ok);
+}
+
+async function start(settings: Settings, token: string | null): Promise<RunningProxy> {
   const { startProxy } = await import("../serve.ts");
   const { FleetError } = await import("../upstream/fleet.ts");
-  const { replica: replicas, listen, admin, policy } = flags;
   try {
-    const proxy = await startProxy({ replicas, listen, admin, policy, adminToken: token });
-    process.stderr.write(
-      `pitot: ${proxy.dataUrl}/v1 → ${replicas.length} replicas; board ${proxy.adminUrl}/\n`,
-    );
-    const signal = await untilInterrupted();
-    process.stderr.write(
-      `pitot: ${signal}: finishing ${proxy.feed.inFlightCount} requests; once more to stop at once\n`,
-    );
-    void untilInterrupted().then(() => process.exit(EXIT.interrupted));
-    await proxy.stop(DRAIN_MS);
-    process.exit(signal === "SIGINT" ? EXIT.interrupted : EXIT.ok);
+    return await startProxy(serveOptions(settings, token));
   } catch (error) {
     if (error instanceof FleetError)
       throw new CommandError(EXIT.usage, `--replica: ${error.message}`);
+    const { listen, admin } = settings;
     throw (
       portInUse(error, "--listen or --admin", `${showAddress(listen)} or ${showAddress(admin)}`) ??
       error
     );
   }
+}
+
+/** Reloads on change and on SIGHUP; tells the feed and stderr how it went. */
+function watchSettings(
+  proxy: RunningProxy,
+  first: Settings,
+  { file, load }: { readonly file: string; readonly load: () => Settings },
+): Reloader {
+  let current = first;
+  const reloader = new Reloader({
+    file,
+    clock: systemClock,
+    load,
+    apply: (next) => {
+      const said = applySettings(proxy, current, next);
+      current = next;
+      return said;
+    },
+    onResult: ({ atMs, ok, message, version }) => {
+      const kind = ok ? "config-reloaded" : "config-rejected";
+      proxy.feed.event({ atMs, kind, subject: file, message });
+      process.stderr.write(
+        ok
+          ? `pitot: configuration ${version}: ${message}\n`
+          : `pitot: ${file} was not applied:\n${message}\n`,
+      );
+    },
+  });
+  process.on("SIGHUP", () => {
+    reloader.reload();
+  });
+  return reloader;
+}
+
+function refuseOpenAdmin(settings: Settings, token: string | null, open: true | undefined): void {
+  if (isLoopback(settings.admin) || token !== null || open === true) return;
+  throw new CommandError(
+    EXIT.usage,
+    `--admin ${showAddress(settings.admin)} can be reached from other machines: set PITOT_ADMIN_TOKEN, or say --admin-open if that is meant.`,
+  );
+}
+
+/** The flags that were given, in the schema's names. */
+function flagTree({ replica, listen, admin, policy }: ServeFlags): Tree {
+  return {
+    ...(replica === undefined ? {} : { replicas: replica }),
+    ...(listen === undefined ? {} : { listen }),
+    ...(admin === undefined ? {} : { admin }),
+    ...(policy === undefined ? {} : { routing: { policy } }),
+  };
 }

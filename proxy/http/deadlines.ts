@@ -42,11 +42,12 @@ const WHEEL_PERIOD_MS = 250;
 /** One timer for all deadlines of all requests. */
 export class Deadlines {
   readonly #watched = new Set<Watched>();
-  readonly #limits: TimeLimits;
+  /** In force from the next look at the wheel. */
+  limits: TimeLimits;
   readonly #cancel: Cancel;
 
   constructor(clock: Clock, limits: TimeLimits) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#cancel = every(clock, WHEEL_PERIOD_MS, () => {
       const nowMs = clock.nowMs();
       for (const watched of this.#watched) this.#check(watched, nowMs);
@@ -66,7 +67,7 @@ export class Deadlines {
 
   #check(watched: Watched, nowMs: number): void {
     const { timer, attemptStartedMs, blockedSinceMs } = watched;
-    const limits = this.#limits;
+    const { limits } = this;
     if (blockedSinceMs !== null) {
       // The engine is held back by our own back-pressure: its silence is the client's doing.
       if (nowMs - blockedSinceMs > limits.writeStallMs) watched.expire("client");

@@ -7,13 +7,22 @@ import type { Policy, Routed, RouteRequest } from "./policy.ts";
 /** Narrows the fleet to replicas that may take a request, then asks the policy. */
 export class Router {
   readonly #replicas: ReplicaSet;
-  readonly #policy: Policy;
-  readonly #name: PolicyName;
+  readonly #random: Random;
+  #policy: Policy;
+  #name: PolicyName;
 
   constructor(replicas: ReplicaSet, name: PolicyName, random: Random) {
     this.#replicas = replicas;
+    this.#random = random;
     this.#name = name;
     this.#policy = policies[name](random);
+  }
+
+  /** Routes by another policy from now on; the same one keeps what it has learnt. */
+  use(name: PolicyName): void {
+    if (name === this.#name) return;
+    this.#name = name;
+    this.#policy = policies[name](this.#random);
   }
 
   /** A replica not tried before, or why there is none. */

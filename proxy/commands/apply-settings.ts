@@ -1,0 +1,57 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ReplicaSettings, Settings } from "../config/schema.ts";
+import type { RunningProxy, ServeOptions } from "../serve.ts";
+
+/** Settings that only a restart changes: sockets and files are opened once. */
+const AT_START = ["listen", "admin", "requests"] as const satisfies readonly (keyof Settings)[];
+
+/** What a proxy is started with, from its settings. */
+export function serveOptions(settings: Settings, adminToken: string | null): ServeOptions {
+  const { listen, admin, replicas, routing, timeouts, requests } = settings;
+  return {
+    replicas: replicas.map(replicaText),
+    listen,
+    admin,
+    policy: routing.policy,
+    limits: timeouts,
+    bodyBytesMax: requests.bodyBytesMax,
+    adminToken,
+  };
+}
+
+/**
+ * Brings a running proxy from one configuration to another, at once and without touching a request under way: replicas that
+ * are gone finish their streams. Says in words what changed. Replicas added through the API stay.
+ */
+export function applySettings(proxy: RunningProxy, before: Settings, after: Settings): string {
+  const gone = before.replicas.filter((replica) => !holds(after.replicas, replica));
+  const added = after.replicas.filter((replica) => !holds(before.replicas, replica));
+  for (const replica of gone) {
+    const known = proxy.fleet.views().find((view) => view.id === idOf(replica));
+    if (known !== undefined) proxy.fleet.remove(known.id);
+  }
+  for (const replica of added) proxy.fleet.add(replicaText(replica));
+  proxy.change({ policy: after.routing.policy, limits: after.timeouts });
+  const restart = AT_START.filter((key) => !isDeepStrictEqual(before[key], after[key]));
+  const parts = [
+    added.length > 0 ? `added ${added.map(idOf).join(", ")}` : "",
+    gone.length > 0 ? `removed ${gone.map(idOf).join(", ")}` : "",
+    isDeepStrictEqual(before.timeouts, after.timeouts) ? "" : "time limits changed",
+    before.routing.policy === after.routing.policy ? "" : `policy is now ${after.routing.policy}`,
+    restart.length > 0 ? `${restart.join(", ")} will change with the next start` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "nothing changed" : parts.join("; ");
+}
+
+function holds(replicas: readonly ReplicaSettings[], replica: ReplicaSettings): boolean {
+  return replicas.some((other) => isDeepStrictEqual(other, replica));
+}
+
+/** The name a replica goes by: its own, or host and port. */
+function idOf({ name, url }: ReplicaSettings): string {
+  return name ?? url.replace(/^[a-z]+:\/\//i, "").replace(/\/+$/, "");
+}
+
+function replicaText({ name, url }: ReplicaSettings): string {
+  return name === undefined ? url : `${name}=${url}`;
+}

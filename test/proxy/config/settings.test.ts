@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import * as fc from "fast-check";
+import { ConfigError } from "../../../proxy/config/config-error.ts";
+import { envLayer } from "../../../proxy/config/env-layer.ts";
+import { parseLayer } from "../../../proxy/config/file-layer.ts";
+import { redact } from "../../../proxy/config/redact.ts";
+import { settingsJsonSchema } from "../../../proxy/config/schema.ts";
+import { resolveSecret } from "../../../proxy/config/secret.ts";
+import { checkSettings } from "../../../proxy/config/settings.ts";
+
+function problems(text: string, environment: Record<string, string> = {}): readonly string[] {
+  try {
+    checkSettings([parseLayer("pitot.yaml", text), envLayer(environment)]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ where, message }) => `${where}: ${message}`);
+  }
+}
+
+describe("a configuration file", () => {
+  test("that is empty gives every default", () => {
+    const settings = checkSettings([parseLayer("pitot.yaml", "")]);
+    expect(settings).toMatchObject({
+      listen: { host: "0.0.0.0", port: 8080 },
+      admin: { host: "127.0.0.1", port: 8081 },
+      replicas: [],
+      routing: { policy: "least-in-flight" },
+      timeouts: { firstTokenMs: 300_000, stallMs: 120_000, models: {} },
+    });
+  });
+
+  test("is frozen once read", () => {
+    const settings = checkSettings([parseLayer("pitot.yaml", "replicas: [http://a]")]);
+    expect(() => Object.assign(settings.timeouts, { stallMs: 1 })).toThrow(TypeError);
+    expect(Object.isFrozen(settings.replicas[0])).toBe(true);
+  });
+
+  test("names replicas as a URL, as name=URL and as a mapping", () => {
+    const text = "replicas:\n  - http://a:1\n  - b=http://b:2\n  - {url: http://c:3, weight: 2}\n";
+    const { replicas } = checkSettings([parseLayer("pitot.yaml", text)]);
+    expect(replicas).toEqual([
+      { url: "http://a:1" },
+      { url: "http://b:2", name: "b" },
+      { url: "http://c:3", weight: 2 },
+    ]);
+  });
+
+  test.each([
+    ["a misspelt section", "timeout: {}", "pitot.yaml:1:10: timeout is not a setting"],
+    [
+      "a misspelt field",
+      "timeouts:\n  stall: 1",
+      "pitot.yaml:2:10: timeouts.stall is not a setting",
+    ],
+    [
+      "a negative time",
+      "timeouts:\n  stallMs: -1",
+      "pitot.yaml:2:12: timeouts.stallMs (-1) must be more than 0.",
+    ],
+    [
+      "a word for a number",
+      "timeouts:\n  stallMs: soon",
+      'pitot.yaml:2:12: timeouts.stallMs ("soon") must be a number.',
+    ],
+    [
+      "an unknown policy",
+      "routing:\n  policy: best",
+      'pitot.yaml:2:11: routing.policy ("best") must be one of least-in-flight',
+    ],
+    ["a port beyond the last", "listen: 0.0.0.0:70000", "pitot.yaml:1:9: listen"],
+    [
+      "a replica that is no URL",
+      "replicas:\n  - {url: 'ftp://x'}",
+      'pitot.yaml:2:11: replicas[0].url ("ftp://x") is not right: "ftp://x" is neither http nor https',
+    ],
+    [
+      "a replica twice",
+      "replicas:\n  - http://a:1\n  - http://a:1/",
+      "pitot.yaml:3:5: replicas[1].url",
+    ],
+    ["a name twice", "replicas: [x=http://a:1, x=http://a:2]", "replicas[1].name"],
+    ["a list at the top", "- 1", "pitot.yaml:1:1: must be a mapping"],
+    ["a tab for indentation", "timeouts:\n\tstallMs: 1", "pitot.yaml:2:1: not valid YAML"],
+    ["a key twice", "listen: ':1'\nlisten: ':2'", "pitot.yaml:2:1: not valid YAML"],
+  ])("with %s is refused at its line and column", (_what, text, said) => {
+    expect(problems(text).join("\n")).toContain(said);
+  });
+
+  test("with several problems names them all", () => {
+    expect(problems("listen: x\nadmin: y\nrouting: {policy: z}")).toHaveLength(3);
+  });
+
+  test("full of aliases is refused before it is built", () => {
+    const bomb = `a: &a [1]\n${Array.from({ length: 12 }, (_, at) => `b${at}: &b${at} [${`*${at === 0 ? "a" : `b${at - 1}`},`.repeat(9)}]`).join("\n")}`;
+    expect(problems(bomb).join()).toContain("alias");
+  });
+
+  test("I15 that names __proto__ changes no prototype", () => {
+    problems("__proto__: {polluted: 1}\ntimeouts: {__proto__: {polluted: 1}}");
+    problems("", { PITOT___PROTO____POLLUTED: "1" });
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+  });
+
+  test("I21 of any text is settings or problems, never a crash", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), (text) => {
+        expect(Array.isArray(problems(text))).toBe(true);
+      }),
+      { numRuns: 300, seed: 7 },
+    );
+  });
+});
+
+describe("the environment", () => {
+  test("beats the file, leaf by leaf", () => {
+    const file = parseLayer("pitot.yaml", "timeouts: {stallMs: 1, connectMs: 2}");
+    const env = envLayer({ PITOT_TIMEOUTS__STALL_MS: "9" });
+    expect(checkSettings([file, env]).timeouts).toMatchObject({ stallMs: 9, connectMs: 2 });
+  });
+
+  test("is named by its variable when it is wrong", () => {
+    expect(problems("", { PITOT_TIMEOUTS__STALL_MS: "x" })).toEqual([
+      'PITOT_TIMEOUTS__STALL_MS: timeouts.stallMs ("x") must be a number.',
+    ]);
+  });
+
+  test("leaves variables alone that are no settings", () => {
+    expect(problems("", { PITOT_ADMIN_TOKEN: "t", PITOT_API_KEY: "k", PATH: "/" })).toEqual([]);
+  });
+});
+
+describe("secrets", () => {
+  test("S14 are redacted wherever settings are shown, with a fingerprint that tells two apart", () => {
+    const shown = JSON.stringify(
+      redact({
+        replicas: [
+          { url: "http://user:pass@a:1", headers: { authorization: "Bearer sk-1", "x-org": "o" } },
+          { url: "http://b", headers: { authorization: "env:KEY" } },
+        ],
+        telemetry: { token: "sk-2" },
+      }),
+    );
+    for (const secret of ["sk-1", "sk-2", "pass", '"o"']) expect(shown).not.toContain(secret);
+    expect(shown).toContain("env:KEY");
+    expect(shown.match(/\*\*\* \(sha256 [0-9a-f]{8}\)/g)).toHaveLength(3);
+  });
+
+  test("are taken from a variable, and its absence is said", () => {
+    expect(resolveSecret("env:KEY", { KEY: "sk" })).toBe("sk");
+    expect(() => resolveSecret("env:KEY", {})).toThrow("KEY is not set");
+    expect(() => resolveSecret("file:/nowhere/key", {})).toThrow("/nowhere/key cannot be read");
+  });
+});
+
+test("the published schema knows every section", () => {
+  const { properties } = settingsJsonSchema() as { properties: object };
+  expect(Object.keys(properties)).toEqual(Object.keys(checkSettings([])));
+});
