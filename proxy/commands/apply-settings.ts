@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { replicaSpecs } from "../config/replica-specs.ts";
 import type { ReplicaSettings, Settings } from "../config/schema.ts";
 import type { RunningProxy, ServeOptions } from "../serve.ts";
 
@@ -9,7 +10,7 @@ const AT_START = ["listen", "admin", "requests"] as const satisfies readonly (ke
 export function serveOptions(settings: Settings, adminToken: string | null): ServeOptions {
   const { listen, admin, replicas, routing, timeouts, requests } = settings;
   return {
-    replicas: replicas.map(replicaText),
+    replicas: replicaSpecs(replicas, process.env),
     listen,
     admin,
     policy: routing.policy,
@@ -22,15 +23,18 @@ export function serveOptions(settings: Settings, adminToken: string | null): Ser
 /**
  * Brings a running proxy from one configuration to another, at once and without touching a request under way: replicas that
  * are gone finish their streams. Says in words what changed. Replicas added through the API stay.
+ * @throws {ConfigError} when a secret or certificate cannot be read; nothing was changed then.
  */
 export function applySettings(proxy: RunningProxy, before: Settings, after: Settings): string {
   const gone = before.replicas.filter((replica) => !holds(after.replicas, replica));
   const added = after.replicas.filter((replica) => !holds(before.replicas, replica));
+  // Read before anything changes: a reference that leads nowhere rejects the whole file.
+  const specs = replicaSpecs(added, process.env);
   for (const replica of gone) {
     const known = proxy.fleet.views().find((view) => view.id === idOf(replica));
     if (known !== undefined) proxy.fleet.remove(known.id);
   }
-  for (const replica of added) proxy.fleet.add(replicaText(replica));
+  for (const spec of specs) proxy.fleet.add(spec);
   proxy.change({ policy: after.routing.policy, limits: after.timeouts });
   const restart = AT_START.filter((key) => !isDeepStrictEqual(before[key], after[key]));
   const parts = [
@@ -50,8 +54,4 @@ function holds(replicas: readonly ReplicaSettings[], replica: ReplicaSettings): 
 /** The name a replica goes by: its own, or host and port. */
 function idOf({ name, url }: ReplicaSettings): string {
   return name ?? url.replace(/^[a-z]+:\/\//i, "").replace(/\/+$/, "");
-}
-
-function replicaText({ name, url }: ReplicaSettings): string {
-  return name === undefined ? url : `${name}=${url}`;
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../../engines/clock.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { isLoopback, showAddress } from "../config/listen.ts";
 import { Reloader } from "../config/reloader.ts";
 import type { Settings } from "../config/schema.ts";
@@ -82,6 +83,7 @@ async function start(settings: Settings, token: string | null): Promise<RunningP
   try {
     return await startProxy(serveOptions(settings, token));
   } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(EXIT.usage, error.message);
     if (error instanceof FleetError)
       throw new CommandError(EXIT.usage, `--replica: ${error.message}`);
     const { listen, admin } = settings;

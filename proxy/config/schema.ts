@@ -69,10 +69,24 @@ const replica = z.strictObject({
   headers: names
     .optional()
     .describe("Sent to this replica alone; values may be env:NAME or file:PATH."),
+  apiKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Sent as `Authorization: Bearer …` to this replica alone; env:NAME or file:PATH."),
   tls: z
     .strictObject({
       ca: z.string().optional().describe("Path of a PEM file with the authority that signed it."),
       insecure: z.boolean().optional().describe("Takes any certificate: for a test bench only."),
+      serverName: z
+        .string()
+        .optional()
+        .describe("Name on the certificate, where not the URL's host."),
+      cert: z
+        .string()
+        .optional()
+        .describe("Path of our own certificate, for engines that ask for one."),
+      key: z.string().optional().describe("Path of its key."),
     })
     .optional(),
 });

@@ -88,7 +88,8 @@ describe("reloading the configuration", () => {
 
   test("L17 without a replica lets its streams finish and gives it no new ones", async () => {
     const streams = Array.from({ length: 6 }, () => ask(400));
-    await until(() => fleet.engines.every((one) => one.stats().running > 0), "both engines busy");
+    const arrived = (): number => fleet.engines.reduce((sum, one) => sum + one.stats().received, 0);
+    await until(() => arrived() === 6, "all six at the engines");
     put(listed(0));
     expect(reloader.reload().message).toBe("removed vllm-1");
     const before = fleet.engines[1]?.stats().received;

@@ -4,6 +4,7 @@ import { ConfigError } from "../../../proxy/config/config-error.ts";
 import { envLayer } from "../../../proxy/config/env-layer.ts";
 import { parseLayer } from "../../../proxy/config/file-layer.ts";
 import { redact } from "../../../proxy/config/redact.ts";
+import { replicaSpecs } from "../../../proxy/config/replica-specs.ts";
 import { settingsJsonSchema } from "../../../proxy/config/schema.ts";
 import { resolveSecret } from "../../../proxy/config/secret.ts";
 import { checkSettings } from "../../../proxy/config/settings.ts";
@@ -150,6 +151,29 @@ describe("secrets", () => {
     expect(resolveSecret("env:KEY", { KEY: "sk" })).toBe("sk");
     expect(() => resolveSecret("env:KEY", {})).toThrow("KEY is not set");
     expect(() => resolveSecret("file:/nowhere/key", {})).toThrow("/nowhere/key cannot be read");
+  });
+});
+
+describe("a replica's secrets", () => {
+  test("S10 are read for it alone, from where the file says", () => {
+    const specs = replicaSpecs(
+      [
+        { url: "http://a", apiKey: "env:A_KEY" },
+        { url: "http://b", headers: { "x-api-key": "b" } },
+      ],
+      { A_KEY: "sk-a" },
+    );
+    expect(specs).toEqual([
+      { url: "http://a", apiKey: "sk-a" },
+      { url: "http://b", headers: { "x-api-key": "b" } },
+    ]);
+  });
+
+  test("that lead nowhere are all named, and no value is shown", () => {
+    const replicas = [{ url: "http://a", apiKey: "env:GONE", tls: { ca: "/nowhere/ca.pem" } }];
+    expect(() => replicaSpecs(replicas, {})).toThrow(
+      /replicas\[0\].apiKey: .*GONE is not set[^]*replicas\[0\].tls.ca: \/nowhere\/ca.pem/,
+    );
   });
 });
 
