@@ -1,95 +1,190 @@
-import { type Exchange, e2eMs, tpotMs, ttftMs } from "../../engines/exchange.ts";
-import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
+import type { OutcomeKind } from "../../engines/exchange.ts";
 
-/** A latency of one point. A percentile the sample is too small for is `null`, never a guess. */
+/**
+ * A latency of one point, in ms, over requests *planned* in its window. A percentile the sample is too small for, or one
+ * that lies beyond what was waited for, is `null`, never a guess.
+ */
 export interface LatencySummary {
+  readonly n: number;
+  /** Requests of `n` that did not get so far before they were cut: they sort last, as "longer than waited for". */
+  readonly censored: number;
+  readonly mean: number | null;
+  readonly sd: number | null;
   readonly p50: number | null;
+  readonly p90: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
-  readonly n: number;
+  readonly max: number | null;
+  /** 95 % interval of the median, from order statistics. `high` is `null` when the samples do not bound it. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** The same of the 95th percentile. */
+  readonly p95Low: number | null;
+  readonly p95High: number | null;
 }
+
+/** A mean rate with the half width of its 95 % interval; `null` where the window was too short for one. */
+export interface RateSummary {
+  readonly perSecond: number;
+  readonly halfWidth: number | null;
+}
+
+/** What part of a sweep a point belongs to. Points of `warm-up` are kept and never part of a result. */
+export const STAGES = [
+  "warm-up",
+  "minimum",
+  "ladder",
+  "flood",
+  "envelope",
+  "refine",
+  "repeat",
+] as const;
+
+export type StageName = (typeof STAGES)[number];
+
+/** Names of arrival processes as users write them; `closed` has none. */
+export type ArrivalName = "closed" | "poisson" | "constant" | "gamma" | "ramp" | "trace";
+
+export type Verdict = "pass" | "fail" | "undecided";
+
+/** Whether a point met one objective, and how sure that is. */
+export interface ObjectiveVerdict {
+  readonly objective: string;
+  readonly verdict: Verdict;
+  readonly n: number;
+  readonly violations: number;
+  /** Independent requests `n` is worth, for the bounds: neighbours wait in the same queue. */
+  readonly effectiveN: number;
+  /** One-sided Clopper–Pearson bounds of the share of violations. */
+  readonly shareLow: number;
+  readonly shareHigh: number;
+}
+
+/** How the load generator itself did during a point. */
+export interface GeneratorReading {
+  readonly sendLagP99Ms: number | null;
+  readonly loopDelayP99Ms: number | null;
+  /** Of one core, the busiest thread; `null` where there is no machine behind the clock. */
+  readonly cpuShare: number | null;
+  readonly eventsPerSecond: number;
+}
+
+/** One second of a point. */
+export interface PointSecond {
+  readonly arrivals: number;
+  readonly completions: number;
+  readonly inFlight: number;
+  readonly outputTokens: number;
+}
+
+/** Quality flags in closed words, so that a reader can filter by them. */
+export type PointFlag =
+  | "saturated"
+  | "client-bound"
+  | "capped"
+  | "cache-warm"
+  | "off-target-output"
+  | "off-target-input"
+  | "estimated-tokens"
+  | "too-few-samples"
+  | "not-steady"
+  | "censored"
+  | "failures"
+  | "undecided";
 
 /** One load level held for a time, and what it gave: a row of `points.jsonl`. */
 export interface Point {
   readonly pointId: string;
   readonly shape: string;
+  readonly stage: StageName;
   readonly mode: "closed" | "open";
+  readonly arrivals: ArrivalName;
   readonly concurrency: number | null;
   readonly offeredRatePerSecond: number | null;
+  readonly repeat: number;
+
+  readonly startedMs: number;
+  readonly settleMs: number;
   readonly windowMs: number;
+  /** After the window: the tail under load and the wait for its requests. */
+  readonly drainMs: number;
+  readonly stopReason: StopReason;
+
+  /** Over the whole point. */
   readonly sent: number;
+  /** Of requests planned in the window. */
+  readonly n: number;
   readonly completed: number;
   readonly failed: number;
+  /** Planned in the window, cut before they ended. */
+  readonly censored: number;
+  readonly outcomes: Readonly<Partial<Record<OutcomeKind, number>>>;
+  readonly failedBy: Readonly<Record<string, number>>;
+
+  readonly sentRatePerSecond: number;
   readonly completedRatePerSecond: number;
+  readonly completedRateHalfWidth: number | null;
   readonly outputTokensPerSecond: number;
+  readonly outputTokensHalfWidth: number | null;
+  readonly inputTokensPerSecond: number;
+  readonly inFlightMean: number;
+  readonly inFlightMax: number;
+  /** |N − X·R| / N: above 0.1 the window was not in balance. */
+  readonly littleError: number | null;
+
   readonly ttftMs: LatencySummary;
+  /** From the actual send: what tools that omit the wait would show. */
+  readonly serviceTtftMs: LatencySummary;
   readonly tpotMs: LatencySummary;
+  /** Gaps between token events, per token, weighted by tokens. */
+  readonly itlMs: LatencySummary;
+  /** Gaps between events as a reader sees them. */
+  readonly iclMs: LatencySummary;
   readonly e2eMs: LatencySummary;
+  /** Longest gap of each request. */
+  readonly stallMs: LatencySummary;
   readonly sendLagP99Ms: number | null;
-  /** False when the generator, not the engine, was measured. */
+  /** Percentiles of E2E with failed requests as never ending; `null`: at that percentile it fails. */
+  readonly errorAdjustedE2eMs: { readonly p50: number | null; readonly p95: number | null };
+
+  readonly inputTokens: TokenSummary;
+  readonly outputTokens: TokenSummary;
+  readonly cachedInputShare: number | null;
+  /** Where counts came from, by number of requests. */
+  readonly countedBy: Readonly<Record<string, number>>;
+
+  readonly verdicts: readonly ObjectiveVerdict[];
+  readonly saturated: boolean;
+  /** What the saturation test saw, in words. */
+  readonly saturatedBecause: readonly string[];
+  readonly flags: readonly PointFlag[];
+  readonly warnings: readonly string[];
+  /** False when the generator, not the engine, was measured, or nothing was. */
   readonly valid: boolean;
   readonly invalidBecause: string | null;
+  readonly generator: GeneratorReading;
+  readonly series: readonly PointSecond[];
 }
 
-/** Latest sends by more than this, and the generator is what was measured. */
-const SEND_LAG_MS_MAX = 20;
-
-/** What a point is made from. */
-export interface PointParts {
-  readonly pointId: string;
-  readonly shape: string;
-  readonly concurrency: number | null;
-  readonly offeredRatePerSecond: number | null;
-  readonly windowMs: number;
-  readonly exchanges: readonly Exchange[];
-  readonly sendLagsMs: readonly number[];
+/** Lengths asked for and counted. `onTarget`: share of requests within the tolerance of what was asked. */
+export interface TokenSummary {
+  readonly nominal: number;
+  readonly p50: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  readonly onTarget: number | null;
 }
 
-/** Sums a point up. Only completed requests have latencies; a cancelled one is the sweep's own doing at the window's end. */
-export function summarise(parts: PointParts): Point {
-  const { pointId, shape, concurrency, offeredRatePerSecond, windowMs, exchanges, sendLagsMs } =
-    parts;
-  const completed = exchanges.filter((exchange) => exchange.outcome.kind === "completed");
-  const failed = exchanges.filter(
-    (exchange) => exchange.outcome.kind !== "completed" && exchange.outcome.kind !== "cancelled",
-  );
-  // Tokens of cut-off requests were produced too: throughput counts what came, not what finished.
-  const tokens = exchanges.reduce((sum, exchange) => sum + (exchange.tokens.output ?? 0), 0);
-  const seconds = windowMs / 1000;
-  const lag = percentile(ascending(sendLagsMs), 0.99);
-  const late = lag !== null && lag > SEND_LAG_MS_MAX;
-  const nothing = completed.length === 0;
-  return {
-    pointId,
-    shape,
-    mode: concurrency === null ? "open" : "closed",
-    concurrency,
-    offeredRatePerSecond,
-    windowMs,
-    sent: exchanges.length,
-    completed: completed.length,
-    failed: failed.length,
-    completedRatePerSecond: completed.length / seconds,
-    outputTokensPerSecond: tokens / seconds,
-    ttftMs: latency(completed, ttftMs),
-    tpotMs: latency(completed, tpotMs),
-    e2eMs: latency(completed, e2eMs),
-    sendLagP99Ms: lag,
-    valid: !late && !nothing,
-    invalidBecause: late
-      ? `sends left ${lag.toFixed(0)} ms late at the p99: the generator was the limit`
-      : nothing
-        ? "no request completed"
-        : null,
-  };
-}
-
-function latency(
-  exchanges: readonly Exchange[],
-  of: (exchange: Exchange) => number | null,
-): LatencySummary {
-  const sorted = ascending(exchanges.map(of).filter((value) => value !== null));
-  const at = (q: number): number | null =>
-    sorted.length < samplesNeeded(q) ? null : percentile(sorted, q);
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), n: sorted.length };
-}
+/** Why a point ended. */
+export type StopReason =
+  /** Enough requests, and intervals narrow enough. */
+  | "precise"
+  /** Every objective it was to decide is decided. */
+  | "decided"
+  | "time"
+  | "requests"
+  | "over-saturated"
+  | "errors"
+  /** Latencies stopped moving (warm-up). */
+  | "stable";

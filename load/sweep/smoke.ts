@@ -3,7 +3,7 @@ import type { Exchange } from "../../engines/exchange.ts";
 import { forkRandom } from "../../engines/random.ts";
 import { closedLoop } from "../pacers/closed-loop.ts";
 import { uniformPrompts } from "../prompts/shaped.ts";
-import { type Point, summarise } from "../results/point.ts";
+import { type Point, summarise } from "../results/smoke-point.ts";
 import { runStage } from "../stage.ts";
 import type { Target } from "../target.ts";
 

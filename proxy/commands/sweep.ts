@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { Point } from "../../load/results/point.ts";
-import type { RunFolder, RunManifest } from "../../load/results/run-folder.ts";
+import type { Point } from "../../load/results/smoke-point.ts";
+import type { RunFolder, RunManifest } from "../../load/results/smoke-run.ts";
 import type { Shape } from "../../load/sweep/smoke.ts";
 import { EXIT } from "./exit.ts";
 import { integerFlag } from "./number-flag.ts";
@@ -82,7 +82,7 @@ async function openRun(
   flags: SweepFlags,
   shape: string,
 ): Promise<{ run: RunFolder; runId: string }> {
-  const { newRunId, RunFolder } = await import("../../load/results/run-folder.ts");
+  const { newRunId, RunFolder } = await import("../../load/results/smoke-run.ts");
   const { systemClock } = await import("../../engines/clock.ts");
   const { systemRandom } = await import("../../engines/random.ts");
   const startedAt = new Date(systemClock.nowMs());

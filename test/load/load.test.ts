@@ -12,7 +12,7 @@ import { planned } from "../../load/pacers/planned.ts";
 import { poisson } from "../../load/pacers/poisson.ts";
 import { shapedPrompt, uniformPrompts } from "../../load/prompts/shaped.ts";
 import { percentile, samplesNeeded } from "../../load/statistics/percentile.ts";
-import { summarise } from "../../load/results/point.ts";
+import { summarise } from "../../load/results/smoke-point.ts";
 import { runStage } from "../../load/stage.ts";
 import type { Target } from "../../load/target.ts";
 import { readTrace, TraceError, traces } from "../../load/trace.ts";
