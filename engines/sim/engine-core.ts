@@ -1,9 +1,15 @@
 import type { Cancel, Clock } from "../clock.ts";
 import { normal, type Random } from "../random.ts";
 import { blockHashes, KvCache } from "./kv-cache.ts";
-import type { Scheduler, SchedulerLimits, StepPlan } from "./schedulers/scheduler.ts";
+import type {
+  Scheduler,
+  SchedulerLimits,
+  SchedulerState,
+  StepPlan,
+} from "./schedulers/scheduler.ts";
 import { Sequence, type SimRequest, type SimSink } from "./sequence.ts";
-import { type Machine, type StepLoad, stepTimeMs } from "./step-time.ts";
+import { type Speculation, tokensGained } from "./speculation.ts";
+import { type Machine, stepTimeMs } from "./step-time.ts";
 
 /** A running simulated engine, without any HTTP. */
 export interface CoreOptions {
@@ -16,8 +22,11 @@ export interface CoreOptions {
   readonly random: Random;
   /** How many times faster than the modelled hardware time runs. */
   readonly speed: number;
-  /** Relative spread of step times, 0 for none. */
+  /** Relative spread of step times, and with it a rare stall; 0 for neither. */
   readonly jitter: number;
+  /** Keeps finished prompts' blocks for reuse. */
+  readonly prefixCache: boolean;
+  readonly speculative: Speculation | null;
 }
 
 /** A request inside the engine, from outside. */
@@ -63,6 +72,10 @@ export interface CoreStats {
 
 /** Steps worked off in one turn when the machine fell behind: then others get a turn. */
 const STEPS_PER_TURN_MAX = 64;
+/** How often, and how long, a step is held up: from the p99 columns of published inter-token times. */
+const STALL_SHARE = 1 / 4000;
+const STALL_MS_MIN = 20;
+const STALL_MS_MAX = 60;
 /** Timers count whole milliseconds and may ring a fraction early: a step this close to its end is over. */
 const EARLY_MS = 0.5;
 
@@ -95,6 +108,7 @@ export class EngineCore {
     lagMs: 0,
     lagMsMax: 0,
   };
+  readonly #schedulerState: SchedulerState;
   #plan: StepPlan | null = null;
   #stepEndsMs = 0;
   #stepMs = 0;
@@ -103,12 +117,18 @@ export class EngineCore {
   constructor(options: CoreOptions) {
     this.options = options;
     this.cache = new KvCache(options.kvCapacityTokens, options.blockTokens);
+    this.#schedulerState = {
+      waiting: this.#waiting,
+      running: this.#running,
+      cache: this.cache,
+      limits: options.limits,
+    };
   }
 
   /** Puts a request into the engine. */
   submit(request: SimRequest, sink: SimSink): Submitted {
-    const { clock, speed, blockTokens } = this.options;
-    const hashes = blockHashes(request.promptIds, blockTokens);
+    const { clock, speed, blockTokens, prefixCache } = this.options;
+    const hashes = prefixCache ? blockHashes(request.promptIds, blockTokens) : [];
     const sequence = new Sequence(request, sink, clock.nowMs(), hashes);
     this.#stats.received++;
     const cancelArrival = clock.schedule(request.apiMs / speed, () => {
@@ -168,13 +188,8 @@ export class EngineCore {
   #begin(): void {
     this.#plan = null;
     if (this.paused) return;
-    const { limits, scheduler, speed } = this.options;
-    const plan = scheduler.plan({
-      waiting: this.#waiting,
-      running: this.#running,
-      cache: this.cache,
-      limits,
-    });
+    const { scheduler, speed } = this.options;
+    const plan = scheduler.plan(this.#schedulerState);
     this.#stats.preemptions += plan.preempted;
     if (plan.decodes.length === 0 && plan.chunks.length === 0) return;
     const durationMs = (this.#durationMs(plan) * this.slowdown) / speed;
@@ -205,17 +220,30 @@ export class EngineCore {
   };
 
   #durationMs(plan: StepPlan): number {
-    const { machine, jitter, random } = this.options;
+    const { machine, jitter, limits } = this.options;
     let decodeContext = 0;
     for (const sequence of plan.decodes) decodeContext += sequence.computed;
-    let samples = plan.decodes.length;
+    let firsts = 0;
     const chunks = plan.chunks.map(({ sequence, tokens }) => {
-      if (sequence.computed + tokens >= sequence.needed) samples++;
+      if (sequence.computed + tokens >= sequence.needed) firsts++;
       return { tokens, cached: sequence.computed };
     });
-    const load: StepLoad = { decodes: plan.decodes.length, decodeContext, chunks, samples };
-    const spread = jitter === 0 ? 1 : Math.exp(jitter * normal(random));
-    return stepTimeMs(machine, load) * spread;
+    const ms = stepTimeMs(machine, {
+      decodes: plan.decodes.length,
+      decodeTokens: limits.decodeTokens,
+      decodeContext,
+      chunks,
+      firsts,
+    });
+    return jitter === 0 ? ms : this.#disturbed(ms);
+  }
+
+  /** Step times scatter, and once in a few thousand something holds the process up. */
+  #disturbed(ms: number): number {
+    const { jitter, random } = this.options;
+    const spread = ms * Math.exp(jitter * normal(random));
+    if (random.next() >= STALL_SHARE) return spread;
+    return spread + STALL_MS_MIN + (STALL_MS_MAX - STALL_MS_MIN) * random.next();
   }
 
   #complete(plan: StepPlan, atMs: number): void {
@@ -225,18 +253,18 @@ export class EngineCore {
       sequence.sink.prefilled?.(sequence.computed, atMs);
       if (sequence.computed < sequence.needed) continue;
       if (sequence.generated === 0) {
-        sequence.firstTokenMs = atMs;
         this.#stats.promptTokens += sequence.promptTokens;
         this.#stats.cachedTokens += sequence.cachedTokens;
-        this.#produce(sequence, atMs);
-      } else {
-        this.#produce(sequence, atMs);
       }
+      this.#produce(sequence, 1, atMs);
     }
+    const { speculative, random } = this.options;
     for (const sequence of plan.decodes) {
       if (sequence.gone || sequence.allocation === null) continue;
-      sequence.computed++;
-      this.#produce(sequence, atMs);
+      const gained = speculative === null ? 1 : tokensGained(speculative, random);
+      const count = Math.min(gained, sequence.request.outputTokens - sequence.generated);
+      sequence.computed += count;
+      this.#produce(sequence, count, atMs);
     }
     this.onStep?.({
       atMs,
@@ -247,10 +275,10 @@ export class EngineCore {
     });
   }
 
-  #produce(sequence: Sequence, atMs: number): void {
-    sequence.generated++;
-    this.#stats.outputTokens++;
-    sequence.sink.tokens(1, sequence.generated, atMs);
+  #produce(sequence: Sequence, count: number, atMs: number): void {
+    sequence.generated += count;
+    this.#stats.outputTokens += count;
+    sequence.sink.tokens(count, sequence.generated, atMs);
     if (sequence.generated < sequence.request.outputTokens || sequence.gone) return;
     this.#stats.finished++;
     this.#leave(sequence);

@@ -2,18 +2,23 @@ import { findGpu, gpus } from "../catalog/gpus.ts";
 import {
   findModel,
   kvBytesPerToken,
+  type Model,
   models,
+  WEIGHT_BYTES,
   weightBytes,
   type WeightType,
 } from "../catalog/models.ts";
 import type { Clock } from "../clock.ts";
 import { forkRandom } from "../random.ts";
 import { EngineCore } from "./engine-core.ts";
-import { type Persona, profiles } from "./profiles.ts";
-import { noEviction } from "./schedulers/no-eviction.ts";
-import { prefillFirst } from "./schedulers/prefill-first.ts";
+import { type EngineProfile, type Persona, profiles } from "./profiles.ts";
+import { NoEviction } from "./schedulers/no-eviction.ts";
+import { PrefillFirst } from "./schedulers/prefill-first.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
-import { unified } from "./schedulers/unified.ts";
+import { Slots } from "./schedulers/slots.ts";
+import { Unified } from "./schedulers/unified.ts";
+import type { Speculation } from "./speculation.ts";
+import type { KvType, Machine } from "./step-time.ts";
 
 /** Which engine on which cards. Everything but persona and model has the engine's own default. */
 export interface EngineSetup {
@@ -24,13 +29,28 @@ export interface EngineSetup {
   readonly weights?: WeightType;
   readonly seed?: number;
   readonly speed?: number;
-  /** Relative spread of step times; 0.02 unless given. */
+  /** Relative spread of step times, and with it a rare stall; 0.02 unless given, 0 for neither. */
   readonly jitter?: number;
   readonly sequencesMax?: number;
   readonly stepTokensMax?: number;
+  /** Size of the KV cache, instead of what memory allows. */
   readonly kvCapacityTokens?: number;
+  readonly kvType?: KvType;
+  /** Windowed layers keep only their window, as vLLM's hybrid cache; on unless told otherwise. */
+  readonly hybridCache?: boolean;
   /** Keeps finished prompts' blocks for reuse; on unless told otherwise, as in all four engines. */
   readonly prefixCache?: boolean;
+  /** Whole experts on each card instead of a slice of every one. */
+  readonly expertParallel?: boolean;
+  /** vLLM: the next step is planned while this one runs; on unless told otherwise, as from 0.14. */
+  readonly asyncScheduling?: boolean;
+  /** From a request's arrival to the scheduler and back, instead of the engine's own. */
+  readonly apiMs?: number;
+  /** A host this many times slower than that of the published runs. */
+  readonly hostFactor?: number;
+  /** FP8 matrix kernels tuned for the very shapes, as in entries to MLPerf. */
+  readonly tunedFp8?: boolean;
+  readonly speculative?: Speculation;
 }
 
 /** A set-up the simulator cannot run, in one sentence that says what to change. */
@@ -40,7 +60,7 @@ export class SetupError extends Error {
 
 /** Scheduler and limits an engine has out of the box on an 80 GB card. */
 interface Defaults {
-  readonly scheduler: Scheduler;
+  readonly scheduler: () => Scheduler;
   readonly sequencesMax: number;
   readonly stepTokensMax: number;
   readonly blockTokens: number;
@@ -53,7 +73,7 @@ interface Defaults {
 /** Sources: vllm/engine/arg_utils.py, sglang/srt/server_args.py, tensorrt_llm/llmapi/llm_args.py, llama.cpp common/common.h. */
 const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
   vllm: {
-    scheduler: unified,
+    scheduler: () => new Unified(),
     sequencesMax: 1024,
     stepTokensMax: 8192,
     blockTokens: 16,
@@ -61,7 +81,7 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
     shareAfterWeights: false,
   },
   sglang: {
-    scheduler: prefillFirst,
+    scheduler: () => new PrefillFirst(),
     sequencesMax: 2048,
     stepTokensMax: 8192,
     blockTokens: 1,
@@ -69,7 +89,7 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
     shareAfterWeights: false,
   },
   "tensorrt-llm": {
-    scheduler: noEviction,
+    scheduler: () => new NoEviction(),
     sequencesMax: 2048,
     stepTokensMax: 8192,
     blockTokens: 32,
@@ -77,7 +97,7 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
     shareAfterWeights: true,
   },
   "llama.cpp": {
-    scheduler: unified,
+    scheduler: () => new Slots(),
     sequencesMax: 4,
     stepTokensMax: 2048,
     blockTokens: 32,
@@ -88,7 +108,13 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
 
 /** Activations, graphs and workspace of one card; fits the capacities engines print at start. */
 const WORKSPACE_BYTES = 3e9;
+/** With less room for context than this an engine does not start. */
+const CAPACITY_TOKENS_MIN = 1024;
 const DEFAULT_JITTER = 0.02;
+/** Length at which the share kept by windowed layers is taken: sequences this long get the capacity vLLM reports. */
+const HYBRID_LENGTH_TOKENS = 8192;
+/** What MLPerf entries reach with kernels chosen for the very shapes. */
+const TUNED_FP8 = { flopsShare: 0.72 } as const;
 /** SGLang pages by token; blocks of 16 find the same prefixes to within 15 tokens at a sixteenth of the book-keeping. */
 const BLOCK_TOKENS_MIN = 16;
 
@@ -97,15 +123,45 @@ const BLOCK_TOKENS_MIN = 16;
  * @throws {SetupError} for an unknown model or GPU, a degree that does not divide the heads, or a model that does not fit.
  */
 export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
-  const { persona, tp = 1, seed = 1, speed = 1 } = setup;
-  const model = findModel(setup.model);
-  if (model === null)
+  const machine = machineOf(setup);
+  const defaults = DEFAULTS[setup.persona];
+  const kvCapacityTokens = setup.kvCapacityTokens ?? capacityTokens(setup, machine);
+  if (kvCapacityTokens < CAPACITY_TOKENS_MIN) {
+    const { model, weights, tp, gpu } = machine;
+    const gib = (weightBytes(model, weights) / 2 ** 30).toFixed(0);
     throw new SetupError(
-      `model "${setup.model}" is not in the catalogue: try one of ${models
-        .slice(0, 4)
-        .map((known) => known.id)
-        .join(", ")} …`,
+      `${model.id} (${weights}, ${gib} GiB of weights) does not fit on ${tp} × ${gpu.title}: raise --tp or choose fp8.`,
     );
+  }
+  const speculative = setup.speculative ?? null;
+  return new EngineCore({
+    machine,
+    scheduler: defaults.scheduler(),
+    limits: {
+      sequencesMax: setup.sequencesMax ?? defaults.sequencesMax,
+      stepTokensMax: setup.stepTokensMax ?? defaults.stepTokensMax,
+      decodeTokens: 1 + (speculative?.drafts ?? 0),
+    },
+    kvCapacityTokens,
+    blockTokens: Math.max(defaults.blockTokens, BLOCK_TOKENS_MIN),
+    clock,
+    random: forkRandom(setup.seed ?? 1, "steps"),
+    speed: setup.speed ?? 1,
+    jitter: setup.jitter ?? DEFAULT_JITTER,
+    prefixCache: setup.prefixCache ?? true,
+    speculative,
+  });
+}
+
+function machineOf(setup: EngineSetup): Machine {
+  const { tp = 1 } = setup;
+  const model = findModel(setup.model);
+  if (model === null) {
+    const some = models.slice(0, 4).map((known) => known.id);
+    throw new SetupError(
+      `model "${setup.model}" is not in the catalogue: try one of ${some.join(", ")} …`,
+    );
+  }
   const gpu = findGpu(setup.gpu ?? "h100");
   if (gpu === null)
     throw new SetupError(
@@ -113,31 +169,50 @@ export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
     );
   if (![1, 2, 4, 8].includes(tp))
     throw new SetupError(`tensor-parallel degree ${tp} is not supported: choose 1, 2, 4 or 8.`);
-  const defaults = DEFAULTS[persona];
-  const weights = setup.weights ?? model.nativeType ?? "bf16";
-  const weightShare = weightBytes(model, weights) / tp;
-  const free = defaults.shareAfterWeights
-    ? (gpu.memoryBytes - weightShare - WORKSPACE_BYTES) * defaults.memoryShare
-    : gpu.memoryBytes * defaults.memoryShare - weightShare - WORKSPACE_BYTES;
-  const kvCapacityTokens = setup.kvCapacityTokens ?? Math.floor(free / kvBytesPerToken(model, tp));
-  if (kvCapacityTokens < 1024) {
-    const gib = (weightBytes(model, weights) / 2 ** 30).toFixed(0);
-    throw new SetupError(
-      `${model.id} (${weights}, ${gib} GiB of weights) does not fit on ${tp} × ${gpu.title}: raise --tp or choose fp8.`,
-    );
-  }
-  return new EngineCore({
-    machine: { model, weights, gpu, tp, profile: profiles[persona] },
-    scheduler: defaults.scheduler,
-    limits: {
-      sequencesMax: setup.sequencesMax ?? defaults.sequencesMax,
-      stepTokensMax: setup.stepTokensMax ?? defaults.stepTokensMax,
-    },
-    kvCapacityTokens,
-    blockTokens: Math.max(defaults.blockTokens, BLOCK_TOKENS_MIN),
-    clock,
-    random: forkRandom(seed, "steps"),
-    speed,
-    jitter: setup.jitter ?? DEFAULT_JITTER,
-  });
+  return {
+    model,
+    weights: setup.weights ?? model.nativeType ?? "bf16",
+    kvType: setup.kvType ?? "bf16",
+    gpu,
+    tp,
+    expertParallel: setup.expertParallel === true && tp > 1,
+    profile: profileOf(setup),
+  };
+}
+
+/** Tokens of context that fit beside the weights. */
+function capacityTokens(setup: EngineSetup, { model, weights, kvType, gpu, tp }: Machine): number {
+  const { shareAfterWeights, memoryShare } = DEFAULTS[setup.persona];
+  const taken = weightBytes(model, weights) / tp + WORKSPACE_BYTES;
+  const free = shareAfterWeights
+    ? (gpu.memoryBytes - taken) * memoryShare
+    : gpu.memoryBytes * memoryShare - taken;
+  const perToken =
+    kvBytesPerToken(model, tp, WEIGHT_BYTES[kvType]) * keptShare(model, setup.hybridCache ?? true);
+  return Math.floor(free / perToken);
+}
+
+/** The engine's constants with what the set-up says otherwise. */
+function profileOf(setup: EngineSetup): EngineProfile {
+  const isSync = setup.persona === "vllm" && setup.asyncScheduling === false;
+  const profile = profiles[isSync ? "vllm-sync" : setup.persona];
+  const host = setup.hostFactor ?? 1;
+  const { fp8 } = profile.gemm;
+  return {
+    ...profile,
+    layerUs: profile.layerUs * host,
+    stepMs: profile.stepMs * host,
+    sequenceUs: profile.sequenceUs * host,
+    launchMs: profile.launchMs * host,
+    apiMs: setup.apiMs ?? profile.apiMs * host,
+    chatApiMs: setup.apiMs ?? profile.chatApiMs * host,
+    gemm:
+      setup.tunedFp8 === true ? { ...profile.gemm, fp8: { ...fp8, ...TUNED_FP8 } } : profile.gemm,
+  };
+}
+
+/** Share of a token's keys and values kept on average when windowed layers keep only their window. */
+function keptShare({ window }: Model, hybrid: boolean): number {
+  if (window === undefined || !hybrid) return 1;
+  return 1 - window.share + window.share * Math.min(1, window.tokens / HYBRID_LENGTH_TOKENS);
 }

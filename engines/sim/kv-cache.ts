@@ -6,6 +6,8 @@ export interface Allocation {
   readonly hashes: readonly number[];
   /** Blocks of its own. */
   ownBlocks: number;
+  /** All its blocks. */
+  blocks: number;
 }
 
 interface CachedBlock {
@@ -61,17 +63,19 @@ export class KvCache {
     if (wanted > this.available - idleMatched) return null;
     this.queryTokens += tokens;
     this.hitTokens += matched * this.blockTokens;
-    for (const hash of hashes.slice(0, matched)) this.#share(hash);
     const held = hashes.slice(0, matched);
+    for (const hash of held) this.#share(hash);
     let ownBlocks = wanted;
     this.#take(wanted);
-    for (const hash of hashes.slice(matched)) {
+    for (let index = matched; index < hashes.length; index++) {
+      const hash = hashes[index] ?? 0;
       if (this.#cached.has(hash)) continue;
       this.#cached.set(hash, { users: 1 });
       held.push(hash);
       ownBlocks--;
     }
-    return { cachedTokens: matched * this.blockTokens, hashes: held, ownBlocks };
+    const cachedTokens = matched * this.blockTokens;
+    return { cachedTokens, hashes: held, ownBlocks, blocks: wanted + matched };
   }
 
   /** One more block for a sequence that outgrew its last; false when there is none. */
@@ -79,12 +83,14 @@ export class KvCache {
     if (this.available === 0) return false;
     this.#take(1);
     allocation.ownBlocks++;
+    allocation.blocks++;
     return true;
   }
 
   release(allocation: Allocation): void {
     this.#free += allocation.ownBlocks;
     allocation.ownBlocks = 0;
+    allocation.blocks = 0;
     // Last blocks first, so that the shared beginnings of prompts stay longest.
     for (const hash of allocation.hashes.toReversed()) {
       const block = this.#cached.get(hash);

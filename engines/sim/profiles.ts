@@ -12,28 +12,24 @@ export interface GemmConstants {
   readonly blend: number;
 }
 
-/** Constants of one engine's kernels and host side. Never fitted to a single published row. */
+/** Constants of one engine's kernels and host side. Never fitted to a single published row or model. */
 export interface EngineProfile {
-  readonly gemm: Readonly<Record<WeightType, GemmConstants>>;
+  readonly gemm: Readonly<Record<Exclude<WeightType, "mxfp4">, GemmConstants>>;
   readonly decodeAttention: {
     readonly launchUs: number;
     readonly bandwidthShare: number;
     readonly perSequenceUs: number;
   };
   readonly prefillAttention: { readonly launchUs: number; readonly flopsShare: number };
-  /** Mixture kernel: launch, share of bandwidth, share of bf16 peak. */
-  readonly mixture: {
-    readonly launchUs: number;
-    readonly bandwidthShare: number;
-    readonly flopsShare: number;
-    readonly skew: number;
-  };
+  readonly mixture: Readonly<Record<WeightType, MixtureConstants>>;
   /** All-reduce: fixed µs and µs per MB by tensor-parallel degree. */
   readonly allReduce: Readonly<Record<number, readonly [number, number]>>;
   /** Small kernels and gaps, µs per layer. */
   readonly layerUs: number;
   /** Extra µs per layer for normalised queries and keys. */
   readonly qkNormUs: number;
+  /** Extra µs per layer for handing tokens to whole experts on other cards. */
+  readonly expertParallelUs: number;
   /** Host time per step, and per sequence that samples. */
   readonly stepMs: number;
   readonly sequenceUs: number;
@@ -45,44 +41,74 @@ export interface EngineProfile {
   readonly chatApiMs: number;
 }
 
-const VLLM_GEMM = {
-  bf16: { bandwidthShare: 0.883, flopsShare: 0.814, launchUs: 3.7, blend: 3.2 },
-  fp8: { bandwidthShare: 0.859, flopsShare: 0.505, launchUs: 6.5, blend: 1.3 },
-  mxfp4: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 6.5, blend: 2 },
-} as const;
+/** Fused expert kernel: launch, share of bandwidth and of bf16 peak, and how much routing favours some experts. */
+export interface MixtureConstants {
+  readonly launchUs: number;
+  readonly bandwidthShare: number;
+  readonly flopsShare: number;
+  /** Tokens count as this share of themselves when experts are drawn: 1 is even routing. */
+  readonly skew: number;
+}
+
+const MIX = { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 } as const;
+
+const VLLM: EngineProfile = {
+  gemm: {
+    bf16: { bandwidthShare: 0.883, flopsShare: 0.814, launchUs: 3.7, blend: 3.2 },
+    fp8: { bandwidthShare: 0.859, flopsShare: 0.505, launchUs: 6.5, blend: 1.3 },
+  },
+  decodeAttention: { launchUs: 11.3, bandwidthShare: 0.916, perSequenceUs: 0.047 },
+  prefillAttention: { launchUs: 13.6, flopsShare: 0.69 },
+  mixture: {
+    bf16: MIX,
+    fp8: { ...MIX, flopsShare: 0.6 },
+    mxfp4: { ...MIX, bandwidthShare: 1, flopsShare: 0.15 },
+  },
+  allReduce: { 2: [4.3, 4.6], 4: [5.2, 5.3], 8: [6.5, 4.9] },
+  layerUs: 14,
+  qkNormUs: 8,
+  expertParallelUs: 40,
+  stepMs: 0.2,
+  sequenceUs: 8,
+  launchMs: 0.73,
+  graphTokens: 512,
+  apiMs: 10,
+  chatApiMs: 18,
+};
+
+/** Engine and era; vLLM planned each step after the last one until 0.13. */
+export type ProfileName = Persona | "vllm-sync";
 
 /**
  * Kernel figures fitted to the public H100 SXM timing tables of ai-dynamo/aiconfigurator
  * (aic-core/…/systems/data/h100_sxm); host figures from published end-to-end runs of each engine.
  */
-export const profiles: Readonly<Record<Persona, EngineProfile>> = {
-  vllm: {
-    gemm: VLLM_GEMM,
-    decodeAttention: { launchUs: 11.3, bandwidthShare: 0.916, perSequenceUs: 0.047 },
-    prefillAttention: { launchUs: 13.6, flopsShare: 0.69 },
-    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
-    allReduce: { 2: [4.3, 4.6], 4: [5.2, 5.3], 8: [6.5, 4.9] },
-    layerUs: 14,
-    qkNormUs: 8,
-    stepMs: 0.2,
-    sequenceUs: 8,
-    launchMs: 0.73,
-    graphTokens: 512,
+export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
+  vllm: VLLM,
+  "vllm-sync": {
+    ...VLLM,
+    layerUs: 18,
+    stepMs: 0.7,
+    sequenceUs: 27,
     apiMs: 10,
-    chatApiMs: 18,
+    chatApiMs: 40,
   },
   sglang: {
     gemm: {
       bf16: { bandwidthShare: 0.856, flopsShare: 0.764, launchUs: 4.1, blend: 3.3 },
       fp8: { bandwidthShare: 0.866, flopsShare: 0.537, launchUs: 6.8, blend: 1.4 },
-      mxfp4: { bandwidthShare: 0.24, flopsShare: 0.13, launchUs: 6.8, blend: 2 },
     },
     decodeAttention: { launchUs: 9.2, bandwidthShare: 0.896, perSequenceUs: 0.03 },
     prefillAttention: { launchUs: 11.1, flopsShare: 0.65 },
-    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
+    mixture: {
+      bf16: MIX,
+      fp8: { ...MIX, flopsShare: 0.6 },
+      mxfp4: { ...MIX, bandwidthShare: 0.24, flopsShare: 0.13 },
+    },
     allReduce: { 2: [2.8, 4.0], 4: [3.5, 5.2], 8: [4.8, 5.5] },
     layerUs: 16,
     qkNormUs: 0,
+    expertParallelUs: 40,
     stepMs: 0.2,
     sequenceUs: 23,
     launchMs: 0.25,
@@ -94,14 +120,18 @@ export const profiles: Readonly<Record<Persona, EngineProfile>> = {
     gemm: {
       bf16: { bandwidthShare: 0.833, flopsShare: 0.786, launchUs: 3.6, blend: 3.0 },
       fp8: { bandwidthShare: 0.826, flopsShare: 0.572, launchUs: 6.5, blend: 2.2 },
-      mxfp4: { bandwidthShare: 0.55, flopsShare: 0.2, launchUs: 6.5, blend: 2 },
     },
     decodeAttention: { launchUs: 8.8, bandwidthShare: 0.77, perSequenceUs: 0.03 },
     prefillAttention: { launchUs: 14, flopsShare: 0.65 },
-    mixture: { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 },
+    mixture: {
+      bf16: MIX,
+      fp8: { ...MIX, flopsShare: 0.6 },
+      mxfp4: { ...MIX, bandwidthShare: 0.55, flopsShare: 0.2 },
+    },
     allReduce: { 2: [2.9, 4.2], 4: [3.8, 5.6], 8: [5, 5.7] },
     layerUs: 22,
     qkNormUs: 0,
+    expertParallelUs: 40,
     stepMs: 0.3,
     sequenceUs: 14,
     launchMs: 0.15,
@@ -113,14 +143,18 @@ export const profiles: Readonly<Record<Persona, EngineProfile>> = {
     gemm: {
       bf16: { bandwidthShare: 0.75, flopsShare: 0.45, launchUs: 5, blend: 2 },
       fp8: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 7, blend: 2 },
-      mxfp4: { bandwidthShare: 0.6, flopsShare: 0.2, launchUs: 7, blend: 2 },
     },
     decodeAttention: { launchUs: 12, bandwidthShare: 0.6, perSequenceUs: 1 },
     prefillAttention: { launchUs: 15, flopsShare: 0.4 },
-    mixture: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },
+    mixture: {
+      bf16: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },
+      fp8: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },
+      mxfp4: { launchUs: 30, bandwidthShare: 0.36, flopsShare: 0.2, skew: 0.8 },
+    },
     allReduce: { 2: [10, 8], 4: [14, 9], 8: [20, 10] },
     layerUs: 30,
     qkNormUs: 4,
+    expertParallelUs: 40,
     stepMs: 0.4,
     sequenceUs: 60,
     launchMs: 0.1,

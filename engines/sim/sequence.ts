@@ -33,14 +33,13 @@ export class Sequence {
   readonly sink: SimSink;
   readonly arrivedMs: number;
   readonly hashes: readonly number[];
+  readonly promptTokens: number;
   /** Tokens whose keys and values are in the cache. */
   computed = 0;
   generated = 0;
   allocation: Allocation | null = null;
   /** Prompt tokens found in the prefix cache at first admission. */
   cachedTokens = 0;
-  scheduledMs: number | null = null;
-  firstTokenMs: number | null = null;
   preemptions = 0;
   gone = false;
 
@@ -49,10 +48,7 @@ export class Sequence {
     this.sink = sink;
     this.arrivedMs = arrivedMs;
     this.hashes = hashes;
-  }
-
-  get promptTokens(): number {
-    return this.request.promptIds.length;
+    this.promptTokens = request.promptIds.length;
   }
 
   /** Tokens that must be in the cache before it can decode: the prompt, and after a preemption what it had produced. */

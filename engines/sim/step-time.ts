@@ -1,26 +1,34 @@
 import type { Gpu } from "../catalog/gpus.ts";
 import { type Model, WEIGHT_BYTES, type WeightType } from "../catalog/models.ts";
 import type { EngineProfile, GemmConstants } from "./profiles.ts";
+import { DRAFT_MS, VERIFY_MS } from "./speculation.ts";
 
 /** What runs the step: model, weights, cards, engine. */
 export interface Machine {
   readonly model: Model;
   readonly weights: WeightType;
+  readonly kvType: KvType;
   readonly gpu: Gpu;
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** Each card holds whole experts instead of a slice of every one. */
+  readonly expertParallel: boolean;
   readonly profile: EngineProfile;
 }
 
+/** How keys and values are stored. */
+export type KvType = "bf16" | "fp8";
+
 /** What one step holds. */
 export interface StepLoad {
-  /** Sequences that decode one token each. */
+  /** Sequences that decode, and the tokens each is given: one, or the drafts to verify and one. */
   readonly decodes: number;
+  readonly decodeTokens: number;
   /** Sum of their context lengths, tokens. */
   readonly decodeContext: number;
   readonly chunks: readonly PrefillChunk[];
-  /** Sequences that sample a token in this step. */
-  readonly samples: number;
+  /** Prompts that end in this step and give their first token. */
+  readonly firsts: number;
 }
 
 /** New prompt tokens of one sequence, and how many of its tokens are in the cache already. */
@@ -36,31 +44,35 @@ const ELEMENTWISE_SHARE = 0.75;
 
 /**
  * Time of one engine step in ms: a roofline per operator with the constants of the engine's kernels, plus
- * the host's share. Pure; about thirty multiplications.
+ * the host's share. Pure; some forty multiplications.
  */
 export function stepTimeMs(machine: Machine, load: StepLoad): number {
   const { model, profile } = machine;
-  const prefill = load.chunks.reduce((sum, chunk) => sum + chunk.tokens, 0);
-  const tokens = load.decodes + prefill;
+  let prefill = 0;
+  for (const chunk of load.chunks) prefill += chunk.tokens;
+  const verified = load.decodes * load.decodeTokens;
+  const tokens = verified + prefill;
   if (tokens === 0) return 0;
-  const layers = model.layers * layerSeconds(machine, load, tokens);
-  const mixed = mixtureSeconds(machine, tokens);
-  const head = headSeconds(machine, load.samples);
-  const gpuMs = (layers + mixed + head) * 1e3;
+  const layers =
+    model.layers * layerSeconds(machine, load, tokens) + mixtureSeconds(machine, tokens);
+  const gpuMs = (layers + headSeconds(machine, verified + load.firsts)) * 1e3;
   const floorMs = prefill > 0 && tokens > profile.graphTokens ? profile.launchMs * model.layers : 0;
-  return Math.max(gpuMs, floorMs) + profile.stepMs + (load.samples * profile.sequenceUs) / 1e3;
+  const sampling = load.decodes + load.firsts;
+  const hostMs = profile.stepMs + (sampling * profile.sequenceUs) / 1e3;
+  const draftMs =
+    load.decodes > 0 && load.decodeTokens > 1 ? VERIFY_MS + (load.decodeTokens - 1) * DRAFT_MS : 0;
+  return Math.max(gpuMs, floorMs) + hostMs + draftMs;
 }
 
 /** Everything of a layer but its feed-forward block when that is a mixture. */
 function layerSeconds(machine: Machine, load: StepLoad, tokens: number): number {
   const { model, tp, profile } = machine;
   const { hidden, heads, kvHeads, headDim, experts } = model;
-  const shape = (n: number, k: number): number => gemmSeconds(machine, tokens, n, k);
   const projections =
     model.latent === undefined
-      ? shape(((heads + 2 * Math.max(kvHeads, tp)) * headDim) / tp, hidden)
+      ? gemmSeconds(machine, tokens, ((heads + 2 * Math.max(kvHeads, tp)) * headDim) / tp, hidden)
       : latentProjections(machine, tokens);
-  const out = shape(hidden, (heads * headDim) / tp);
+  const out = gemmSeconds(machine, tokens, hidden, (heads * headDim) / tp);
   const dense = experts === undefined ? denseSeconds(machine, tokens, model.ffn) : 0;
   const width = experts === undefined ? model.ffn : experts.active * experts.ffn;
   const elementBytes = tokens * (16 * hidden + (6 * width) / tp);
@@ -87,24 +99,23 @@ function denseSeconds(machine: Machine, tokens: number, width: number): number {
 
 /** Mixture blocks of all layers, and the dense blocks of those layers that have one instead. */
 function mixtureSeconds(machine: Machine, tokens: number): number {
-  const { model, weights, gpu, tp, profile } = machine;
+  const { model, weights, gpu, tp, profile, expertParallel } = machine;
   const { experts } = model;
   if (experts === undefined) return 0;
-  const { launchUs, bandwidthShare, flopsShare, skew } = profile.mixture;
+  const { launchUs, bandwidthShare, flopsShare, skew } = profile.mixture[weights];
   const denseLayers = experts.denseLayers ?? 0;
   const touched = distinctExperts(experts.count, experts.active, tokens * skew);
   const expertWeights = (3 * model.hidden * experts.ffn) / tp;
-  const scale = weights === "mxfp4" ? profile.gemm.mxfp4.bandwidthShare : bandwidthShare;
-  const bytes = (touched * expertWeights * WEIGHT_BYTES[weights]) / (gpu.bandwidth * scale);
-  const flopsRate =
-    gpu.flopsBf16 * (weights === "mxfp4" ? profile.gemm.mxfp4.flopsShare : flopsShare);
-  const flops = (2 * tokens * experts.active * expertWeights) / flopsRate;
-  const one = launchUs * MICRO + Math.hypot(bytes, flops);
+  const bytes =
+    (touched * expertWeights * WEIGHT_BYTES[weights]) / (gpu.bandwidth * bandwidthShare);
+  const flops = (2 * tokens * experts.active * expertWeights) / (gpu.flopsBf16 * flopsShare);
+  const handOver = expertParallel ? profile.expertParallelUs : 0;
+  const one = (launchUs + handOver) * MICRO + Math.hypot(bytes, flops);
   const shared =
     experts.sharedFfn === undefined ? 0 : denseSeconds(machine, tokens, experts.sharedFfn);
   return (
     (model.layers - denseLayers) * (one + shared) +
-    denseLayers * denseSeconds(machine, tokens, model.ffn)
+    (denseLayers === 0 ? 0 : denseLayers * denseSeconds(machine, tokens, model.ffn))
   );
 }
 
@@ -127,29 +138,40 @@ function latentProjections(machine: Machine, tokens: number): number {
 
 function attentionSeconds(machine: Machine, load: StepLoad): number {
   const { model, gpu, tp, profile } = machine;
-  const { heads, headDim, latent } = model;
+  const { heads, headDim } = model;
   let seconds = 0;
   if (load.decodes > 0) {
     const { launchUs, bandwidthShare, perSequenceUs } = profile.decodeAttention;
-    const perToken =
-      latent === undefined
-        ? Math.max(model.kvHeads / tp, 1) * 2 * headDim * BF16
-        : (latent.rank + latent.ropeDim) * BF16;
     const context = seenContext(model, load.decodeContext / load.decodes) * load.decodes;
-    seconds +=
-      (launchUs + load.decodes * perSequenceUs) * MICRO +
-      (context * perToken) / (gpu.bandwidth * bandwidthShare);
+    const read = (context * kvBytesPerLayer(machine)) / (gpu.bandwidth * bandwidthShare);
+    const summed = latentFlops(machine, context * load.decodeTokens) / gpu.flopsBf16;
+    seconds += (launchUs + load.decodes * perSequenceUs) * MICRO + Math.max(read, summed);
   }
   if (load.chunks.length > 0) {
     const { launchUs, flopsShare } = profile.prefillAttention;
-    const pairs = load.chunks.reduce(
-      (sum, { tokens, cached }) => sum + tokens * seenContext(model, cached + tokens / 2),
-      0,
-    );
+    let pairs = 0;
+    for (const { tokens, cached } of load.chunks)
+      pairs += tokens * seenContext(model, cached + tokens / 2);
     seconds +=
       launchUs * MICRO + (4 * (heads / tp) * headDim * pairs) / (gpu.flopsBf16 * flopsShare);
   }
   return seconds;
+}
+
+/** Bytes one context token takes on one card in one layer. */
+function kvBytesPerLayer({ model, tp, kvType }: Machine): number {
+  const { latent, kvHeads, headDim } = model;
+  const values =
+    latent === undefined ? Math.max(kvHeads / tp, 1) * 2 * headDim : latent.rank + latent.ropeDim;
+  return values * WEIGHT_BYTES[kvType];
+}
+
+/** Sums of latent attention, whose every head works on the whole latent: there the sums, not the bytes, are the limit. */
+function latentFlops({ model, tp, profile }: Machine, context: number): number {
+  const { latent, heads } = model;
+  if (latent === undefined) return 0;
+  const perToken = 2 * (heads / tp) * (2 * latent.rank + latent.ropeDim);
+  return (context * perToken) / profile.prefillAttention.flopsShare;
 }
 
 /** Tokens of context an average layer looks at. */

@@ -1,13 +1,17 @@
+import { modelBench } from "./model.ts";
 import { proxyBench } from "./proxy.ts";
 
-/** `npm run bench [-- proxy]`: prints tables of ratios; asserts nothing. */
-const benches: Readonly<Record<string, () => Promise<void>>> = { proxy: proxyBench };
+/** `npm run bench [-- NAME …]`: prints tables; asserts nothing. */
+const benches: Readonly<Record<string, (flags: readonly string[]) => Promise<void>>> = {
+  model: modelBench,
+  proxy: proxyBench,
+};
 
-const name = process.argv[2] ?? "proxy";
+const [name = "proxy", ...flags] = process.argv.slice(2);
 const bench = benches[name];
 if (bench === undefined) {
   console.error(`there is no bench "${name}": choose ${Object.keys(benches).join(", ")}.`);
   process.exit(2);
 }
-await bench();
+await bench(flags);
 process.exit(0);

@@ -1,29 +1,35 @@
 import type { Sequence } from "../sequence.ts";
-import { admit, type Scheduler, type StepPlan } from "./scheduler.ts";
+import {
+  admit,
+  type Chunk,
+  type Scheduler,
+  type SchedulerState,
+  type StepPlan,
+} from "./scheduler.ts";
 
 /**
  * In-flight batching with guaranteed completion, as TensorRT-LLM: a request starts only when blocks for its prompt
  * and its whole allowed output are to be had, so it is never paused; whole prompts and decodes share a step
- * (capacity policy GUARANTEED_NO_EVICT, chunked context off).
+ * (capacity policy GUARANTEED_NO_EVICT, chunked context off: tensorrt_llm/llmapi/llm_args.py).
  */
-export const noEviction: Scheduler = {
-  plan(state) {
-    const decodes = state.running.filter((sequence) => sequence.decoding);
-    const chunks: { sequence: Sequence; tokens: number }[] = [];
-    let budget = state.limits.stepTokensMax - decodes.length;
-    while (state.running.length < state.limits.sequencesMax) {
-      const next = state.waiting[0];
+export class NoEviction implements Scheduler {
+  plan(state: SchedulerState): StepPlan {
+    const { running, waiting, limits } = state;
+    const decodes: Sequence[] = running.slice();
+    const chunks: Chunk[] = [];
+    let budget = limits.stepTokensMax - decodes.length * limits.decodeTokens;
+    while (running.length < limits.sequencesMax) {
+      const next = waiting[0];
       if (next === undefined) break;
       // A prompt longer than the budget would never fit: it goes alone.
       const fits =
-        next.needed <= budget || (chunks.length === 0 && next.needed > state.limits.stepTokensMax);
-      if (!fits || !admit(state, next, next.request.outputTokensMax)) break;
-      state.waiting.shift();
-      state.running.push(next);
+        next.needed <= budget || (chunks.length === 0 && next.needed > limits.stepTokensMax);
+      const reserve = next.request.outputTokensMax + limits.decodeTokens - 1;
+      if (!fits || !admit(state, next, reserve)) break;
       const tokens = next.needed - next.computed;
       chunks.push({ sequence: next, tokens });
       budget -= tokens;
     }
-    return { decodes, chunks, preempted: 0 } satisfies StepPlan;
-  },
-};
+    return { decodes, chunks, preempted: 0 };
+  }
+}

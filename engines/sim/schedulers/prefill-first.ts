@@ -1,61 +1,98 @@
 import type { Sequence } from "../sequence.ts";
-import { admit, grow, type Scheduler, type SchedulerState, type StepPlan } from "./scheduler.ts";
+import {
+  admit,
+  type Chunk,
+  preempt,
+  type Scheduler,
+  type SchedulerState,
+  type StepPlan,
+  takeChunk,
+} from "./scheduler.ts";
 
-/** Output tokens beyond which a request's future is not reserved (SGLang `CLIP_MAX_NEW_TOKENS`). */
+/** Output tokens beyond which a request's future is not reserved (`SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION`). */
 const RESERVE_TOKENS_MAX = 4096;
-/** Share of the promised output reserved at admission: what the ratio decays to in steady state (environ.py). */
-const RESERVE_RATIO = 0.098;
+/** Share of the promised output reserved at admission: at start, at least, and how fast it falls (environ.py). */
+const RATIO_START = 0.7;
+const RATIO_MIN = RATIO_START * 0.14;
+const RATIO_STEP = (RATIO_START - RATIO_MIN) / 600;
+/** Decode steps for which a retraction makes room (`SGLANG_RETRACT_DECODE_STEPS`). */
+const RETRACT_STEPS = 20;
 
 /**
  * Prompts first, as SGLang: if anyone waiting can be admitted the step is a prefill-only batch and decodes stall;
- * otherwise everybody decodes (python/sglang/srt/managers/schedule_policy.py, `PrefillAdder`).
+ * otherwise everybody decodes. What is admitted depends on a guess of how long the running will get: it falls with
+ * every decode step, and is set anew from what was really generated when memory ran out and some had to go back
+ * (python/sglang/srt/managers/schedule_policy.py `PrefillAdder`, scheduler_components/new_token_ratio_tracker.py).
  */
-export const prefillFirst: Scheduler = {
-  plan(state) {
-    const chunks = prefillBatch(state);
-    if (chunks.length > 0) return { decodes: [], chunks, preempted: 0 } satisfies StepPlan;
-    let preempted = 0;
-    const decodes: Sequence[] = [];
-    for (const sequence of state.running.slice()) {
-      if (sequence.allocation === null) continue;
-      const grown = grow(state, sequence);
-      preempted += Math.abs(grown);
-      if (grown >= 0) decodes.push(sequence);
-    }
-    return { decodes: decodes.filter((one) => one.allocation !== null), chunks: [], preempted };
-  },
-};
+export class PrefillFirst implements Scheduler {
+  #ratio = RATIO_START;
 
-function prefillBatch(state: SchedulerState): { sequence: Sequence; tokens: number }[] {
-  const chunks: { sequence: Sequence; tokens: number }[] = [];
-  let budget = state.limits.stepTokensMax;
-  for (const sequence of state.running) {
-    if (sequence.decoding || budget === 0) continue;
-    const tokens = Math.min(sequence.needed - sequence.computed, budget);
-    chunks.push({ sequence, tokens });
-    budget -= tokens;
+  plan(state: SchedulerState): StepPlan {
+    const chunks = this.#prefill(state);
+    if (chunks.length > 0) return { decodes: [], chunks, preempted: 0 };
+    const preempted = this.#makeRoom(state);
+    const { cache, limits, running } = state;
+    for (const { allocation, computed } of running) {
+      if (allocation === null) continue;
+      while (computed + limits.decodeTokens > allocation.blocks * cache.blockTokens)
+        if (!cache.extend(allocation)) break;
+    }
+    return { decodes: running.slice(), chunks: [], preempted };
   }
-  const reserved = state.running.reduce((sum, sequence) => sum + futureBlocks(state, sequence), 0);
-  let spare = state.cache.available - reserved;
-  while (budget > 0 && state.running.length < state.limits.sequencesMax) {
-    const next = state.waiting[0];
-    if (next === undefined) break;
-    const wanted = Math.ceil(next.needed / state.cache.blockTokens) + futureBlocks(state, next);
-    const alone = state.running.length === 0;
-    if (!alone && wanted > spare) break;
-    if (!admit(state, next, 0)) break;
-    state.waiting.shift();
-    state.running.push(next);
-    spare -= wanted;
-    const tokens = Math.min(next.needed - next.computed, budget);
-    chunks.push({ sequence: next, tokens });
-    budget -= tokens;
+
+  #prefill(state: SchedulerState): Chunk[] {
+    const { running, waiting, cache, limits } = state;
+    const chunks: Chunk[] = [];
+    let budget = limits.stepTokensMax;
+    for (const sequence of running) {
+      if (budget === 0) break;
+      if (!sequence.decoding) budget -= takeChunk(chunks, sequence, budget);
+    }
+    if (waiting.length === 0 || budget === 0) return chunks;
+    let spare = cache.available;
+    for (const sequence of running) spare -= this.#futureBlocks(state, sequence);
+    while (budget > 0 && running.length < limits.sequencesMax) {
+      const next = waiting[0];
+      if (next === undefined) break;
+      const wanted = Math.ceil(next.needed / cache.blockTokens) + this.#futureBlocks(state, next);
+      if (running.length > 0 && wanted > spare) break;
+      if (!admit(state, next, 0)) break;
+      spare -= wanted;
+      budget -= takeChunk(chunks, next, budget);
+    }
+    return chunks;
   }
-  return chunks;
+
+  /** Sends the least advanced back to the queue until those left can decode on. */
+  #makeRoom(state: SchedulerState): number {
+    const { running, cache, limits } = state;
+    const blocksFor = (steps: number): number =>
+      running.reduce((sum, { computed, allocation }) => {
+        const wanted = Math.ceil((computed + steps * limits.decodeTokens) / cache.blockTokens);
+        return sum + Math.max(0, wanted - (allocation?.blocks ?? 0));
+      }, 0);
+    const mostPerStep = Math.ceil(limits.decodeTokens / cache.blockTokens) * running.length;
+    if (mostPerStep <= cache.available || blocksFor(1) <= cache.available) {
+      this.#ratio = Math.max(RATIO_MIN, this.#ratio - RATIO_STEP);
+      return 0;
+    }
+    let preempted = 0;
+    while (running.length > 1 && blocksFor(RETRACT_STEPS) > cache.available) {
+      preempt(state, running.reduce(lessAdvanced));
+      preempted++;
+    }
+    const generated = running.reduce((sum, one) => sum + one.generated, 0);
+    const promised = running.reduce((sum, one) => sum + one.request.outputTokensMax, 0);
+    this.#ratio = Math.min(1, (generated + RETRACT_STEPS * running.length) / (promised + 1));
+    return preempted;
+  }
+
+  #futureBlocks({ cache }: SchedulerState, { request, generated }: Sequence): number {
+    const left = Math.min(request.outputTokensMax - generated, RESERVE_TOKENS_MAX);
+    return Math.ceil((left * this.#ratio) / cache.blockTokens);
+  }
 }
 
-function futureBlocks(state: SchedulerState, sequence: Sequence): number {
-  const left = sequence.request.outputTokensMax - sequence.generated;
-  const reserve = Math.min(left, RESERVE_TOKENS_MAX) * RESERVE_RATIO;
-  return Math.ceil(reserve / state.cache.blockTokens);
+function lessAdvanced(a: Sequence, b: Sequence): Sequence {
+  return b.generated <= a.generated ? b : a;
 }

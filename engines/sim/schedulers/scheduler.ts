@@ -14,53 +14,74 @@ export interface SchedulerLimits {
   readonly sequencesMax: number;
   /** Tokens in a step at most. */
   readonly stepTokensMax: number;
+  /** Tokens a decoding sequence may gain in one step: 1, and with speculation one more per draft. */
+  readonly decodeTokens: number;
+}
+
+/** The next tokens of one prompt. */
+export interface Chunk {
+  readonly sequence: Sequence;
+  readonly tokens: number;
 }
 
 /** The work of one step. */
 export interface StepPlan {
   readonly decodes: readonly Sequence[];
-  readonly chunks: readonly { readonly sequence: Sequence; readonly tokens: number }[];
+  readonly chunks: readonly Chunk[];
   /** Sequences thrown out of the batch to make room; they will be computed again. */
   readonly preempted: number;
 }
 
-/** Chooses the work of the next step. One per engine family; equal state gives equal plans. */
+/** Chooses the work of the next step; one instance per engine. The same calls give the same plans. */
 export interface Scheduler {
   plan(state: SchedulerState): StepPlan;
 }
 
-/** Gives a waiting sequence its blocks; false when they are not to be had. */
+/** Gives a waiting sequence its blocks and a place in the batch; false when the blocks are not to be had. */
 export function admit(state: SchedulerState, sequence: Sequence, reserveTokens: number): boolean {
   const allocation = state.cache.allocate(sequence.hashes, sequence.needed + reserveTokens);
   if (allocation === null) return false;
   sequence.allocation = allocation;
   sequence.computed = Math.min(allocation.cachedTokens, sequence.needed - 1);
   if (sequence.preemptions === 0) sequence.cachedTokens = sequence.computed;
+  state.waiting.shift();
+  state.running.push(sequence);
   return true;
 }
 
-/** Room for one more token of a decoding sequence, preempting the youngest when the cache is full. Counts preemptions; -1 when it had to go itself. */
+/**
+ * Room for the next tokens of a decoding sequence; when the cache is full the youngest of the batch are thrown out,
+ * at last the sequence itself. Returns how many had to go.
+ */
 export function grow(state: SchedulerState, sequence: Sequence): number {
-  const { cache } = state;
+  const { cache, limits } = state;
   const { allocation } = sequence;
-  if (allocation === null) return -1;
-  const held = (allocation.ownBlocks + allocation.hashes.length) * cache.blockTokens;
-  if (sequence.computed + 1 <= held) return 0;
-  for (let preempted = 0; ; preempted++) {
-    if (cache.extend(allocation)) return preempted;
+  if (allocation === null) return 0;
+  let preempted = 0;
+  while (sequence.computed + limits.decodeTokens > allocation.blocks * cache.blockTokens) {
+    if (cache.extend(allocation)) continue;
     const victim = state.running.at(-1);
-    if (victim === undefined) return -1;
+    if (victim === undefined) break;
     preempt(state, victim);
-    if (victim === sequence) return -1;
+    preempted++;
+    if (victim === sequence) break;
   }
+  return preempted;
 }
 
-/** Throws the last of the batch out: blocks freed, back to the front of the queue, outputs kept, cache recomputed. */
-function preempt(state: SchedulerState, victim: Sequence): void {
-  state.running.splice(state.running.indexOf(victim), 1);
+/** Throws one out of the batch: blocks freed, to the front of the queue, outputs kept, cache computed again. */
+export function preempt(state: SchedulerState, victim: Sequence): void {
+  state.running.splice(state.running.lastIndexOf(victim), 1);
   if (victim.allocation !== null) state.cache.release(victim.allocation);
   victim.allocation = null;
   victim.computed = 0;
   victim.preemptions++;
   state.waiting.unshift(victim);
+}
+
+/** Takes as much of a prompt into the step as its budget allows; returns the tokens taken. */
+export function takeChunk(chunks: Chunk[], sequence: Sequence, budget: number): number {
+  const tokens = Math.min(sequence.needed - sequence.computed, budget);
+  if (tokens > 0) chunks.push({ sequence, tokens });
+  return tokens;
 }

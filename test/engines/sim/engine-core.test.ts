@@ -92,9 +92,11 @@ describe("the step-time model", () => {
         weights,
         gpu: gpus.h100,
         tp,
+        kvType: "bf16",
+        expertParallel: false,
         profile: profiles[persona],
       },
-      { decodes: batch, decodeContext: batch * context, chunks: [], samples: batch },
+      { decodes: batch, decodeTokens: 1, decodeContext: batch * context, chunks: [], firsts: 0 },
     );
 
   // Published single-stream decode times on one H100: 6.7–7.3 ms (8B bf16), 4.4–4.6 (8B fp8), 17.4 (70B fp8 on two, four at once).
