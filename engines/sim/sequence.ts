@@ -40,6 +40,8 @@ export class Sequence {
   allocation: Allocation | null = null;
   /** Prompt tokens found in the prefix cache at first admission. */
   cachedTokens = 0;
+  /** When its first step began. */
+  scheduledMs: number | null = null;
   preemptions = 0;
   gone = false;
 
