@@ -54,6 +54,18 @@ export const errors = {
   request_timeout: row(408, false, "The request did not arrive completely in time."),
   headers_too_large: row(431, false, "The request has too many or too large headers."),
   bad_request: row(400, false, "The request is not well-formed HTTP."),
+  expectation_failed: row(417, false, "The only expectation met is 100-continue."),
+  upgrade_not_supported: row(
+    501,
+    false,
+    "Connections are not upgraded here: WebSocket routes of an engine are reached directly.",
+  ),
+  version_not_supported: row(505, false, "Only HTTP/1.1 and HTTP/1.0 are spoken here."),
+  loop_detected: row(
+    508,
+    false,
+    "The request has been through this proxy before: a replica's URL leads back to it.",
+  ),
 } satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errors;

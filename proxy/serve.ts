@@ -5,9 +5,12 @@ import { systemRandom } from "../engines/random.ts";
 import { AdminListener } from "./admin/admin-listener.ts";
 import { releaseOf } from "./admin/app.ts";
 import type { ListenAddress } from "./config/listen.ts";
+import { BODIES_HELD_BYTES_MAX, BodyBudget } from "./http/body-budget.ts";
+import { CLIENT_LIMITS, type ClientLimits } from "./http/client-connections.ts";
 import { Deadlines, TIME_LIMITS, type TimeLimits } from "./http/deadlines.ts";
 import { DataListener } from "./http/listener.ts";
 import { BODY_BYTES_MAX } from "./http/request-body.ts";
+import { TrustedPeers } from "./http/trusted-peers.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import { Router } from "./routing/router.ts";
 import type { Feed } from "./telemetry/feed.ts";
@@ -25,6 +28,11 @@ export interface ServeOptions {
   /** Asked of every admin request when set. */
   readonly adminToken?: string | null;
   readonly bodyBytesMax?: number;
+  /** Of all request bodies held at one time. */
+  readonly bodiesHeldBytesMax?: number;
+  readonly clients?: Partial<ClientLimits>;
+  /** Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-*` count. */
+  readonly trustedPeers?: readonly string[];
   readonly limits?: Partial<TimeLimits>;
   readonly clock?: Clock;
 }
@@ -117,6 +125,9 @@ function assemble(options: ServeOptions): Parts {
     deadlines,
     listen: options.listen ?? DATA_ADDRESS,
     bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
+    bodies: new BodyBudget(options.bodiesHeldBytesMax ?? BODIES_HELD_BYTES_MAX),
+    clients: { ...CLIENT_LIMITS, ...options.clients },
+    trusted: new TrustedPeers(options.trustedPeers ?? []),
   });
   const admin = new AdminListener({
     clock,

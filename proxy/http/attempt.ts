@@ -6,7 +6,7 @@ import type { ErrorCode } from "../errors.ts";
 import { reasonOf } from "../upstream/probe.ts";
 import type { Replica } from "../upstream/replica.ts";
 import type { Watched } from "./deadlines.ts";
-import { downstreamHeaders, headerOf, rawText, upstreamHeaders } from "./headers.ts";
+import { downstreamHeaders, headerOf, rawText, withReplicaHeaders } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 
 /** How one try at one replica came out. */
@@ -30,8 +30,6 @@ export interface AttemptParts {
   readonly timer: ExchangeTimer;
   readonly replica: Replica;
   readonly clock: Clock;
-  /** Sent to the engine when the client gave none, and to the client when the engine gives none. */
-  readonly requestId: string;
   /** 1 for the first try. */
   readonly number: number;
   /** Whether an answer of this status should rather be asked of another replica. */
@@ -57,6 +55,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   #result: AttemptResult | null = null;
   #status: number | null = null;
   #isStream = false;
+  #sent = false;
   #writeHead: (() => void) | null = null;
 
   constructor(parts: AttemptParts) {
@@ -66,16 +65,16 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   }
 
   run(): Promise<AttemptResult> {
-    const { request, replica, requestId } = this.#parts;
+    const { request, replica } = this.#parts;
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      const hasBody = request.body.length > 0;
       replica.pool.dispatch(
         {
           path: request.target,
           method: request.method,
-          headers: upstreamHeaders(request.rawHeaders, requestId, replica.headers),
-          body: hasBody ? request.body : null,
+          headers: withReplicaHeaders(request.headers, replica.headers),
+          // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
+          body: request.body.payload() as Buffer | null,
         },
         this,
       );
@@ -103,6 +102,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
     else controller.abort(new Ended());
   }
 
+  /** undici has written the whole request. */
+  onRequestSent(): void {
+    this.#sent = true;
+    if (this.#parts.response.headersSent) this.#parts.request.body.spent();
+  }
+
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
@@ -126,11 +131,13 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
       });
       return;
     }
-    const headers = [...downstreamHeaders(raw), ...this.#ownHeaders(raw, status)];
+    const headers = [...downstreamHeaders(raw, status), ...this.#ownHeaders(raw, status)];
     // Engines send headers long before the first token. They are held until there is a byte to go with them, because
     // up to then another replica may still answer.
     this.#writeHead = () => {
       this.#writeHead = null;
+      // From here on there is no other try.
+      if (this.#sent) this.#parts.request.body.spent();
       this.#parts.response.writeHead(status, message ?? "", headers);
     };
   }
@@ -182,7 +189,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   }
 
   #ownHeaders(raw: readonly string[], status: number): string[] {
-    const { replica, requestId, number, timer } = this.#parts;
+    const { request, replica, number, timer } = this.#parts;
     const own = [
       "x-pitot-replica",
       replica.id,
@@ -191,7 +198,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
       "server-timing",
       timer.serverTiming(),
     ];
-    if (headerOf(raw, "x-request-id") === undefined) own.push("x-request-id", requestId);
+    if (headerOf(raw, "x-request-id") === undefined) own.push("x-request-id", request.requestId);
     if (status >= 400) own.push("x-pitot-error-source", "upstream");
     return own;
   }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../engines/clock.ts";
 import { type Ending, ExchangeTimer } from "../../engines/exchange-timer.ts";
@@ -40,7 +39,6 @@ export class Forwarding {
   readonly #request: InferenceRequest;
   readonly #response: ServerResponse;
   readonly #timer: ExchangeTimer;
-  readonly #id: string;
   readonly #tried = new Set<Replica>();
   #current: Attempt | null = null;
   #left = false;
@@ -54,10 +52,9 @@ export class Forwarding {
     this.#services = services;
     this.#request = request;
     this.#response = response;
-    this.#id = randomUUID();
-    const { route, model, streamed, session } = request;
+    const { id, route, model, streamed, session } = request;
     const start = {
-      id: this.#id,
+      id,
       origin: "real" as const,
       route,
       model,
@@ -131,7 +128,6 @@ export class Forwarding {
       timer: this.#timer,
       replica,
       clock,
-      requestId: this.#request.requestId ?? this.#id,
       number,
       mayRetry: (status) =>
         RETRY_STATUSES.has(status) && number < ATTEMPTS_MAX && router.hasOther(wish, this.#tried),
@@ -187,7 +183,7 @@ export class Forwarding {
   #answer(code: ErrorCode, detail?: string): void {
     const attempts = String(this.#tried.size);
     const more = {
-      "x-request-id": this.#request.requestId ?? this.#id,
+      "x-request-id": this.#request.requestId,
       "x-pitot-attempts": attempts,
     };
     sendError(this.#response, code, { headers: more, ...(detail === undefined ? {} : { detail }) });

@@ -1,20 +1,27 @@
 import type { IncomingMessage } from "node:http";
 import type { InferenceRoute } from "../../engines/exchange.ts";
-import { givenRequestId, headerOf } from "./headers.ts";
-import { peekJson } from "./json-peek.ts";
+import { type Hop, headerOf, upstreamHeaders } from "./headers.ts";
+import type { HeldBody } from "./held-body.ts";
+import { JsonPeek, type Peek } from "./json-peek.ts";
+import type { Target } from "./request-target.ts";
 
 /** A request for a replica, body in hand. */
 export interface InferenceRequest {
+  /** Unique within this process's life: the record's id. */
+  readonly id: string;
   readonly method: string;
   /** Path and query, as sent. */
   readonly target: string;
   readonly route: InferenceRoute;
-  readonly rawHeaders: readonly string[];
-  readonly body: Buffer;
+  /** As they go to an engine, less what one replica alone is told. Flat list. */
+  readonly headers: string[];
+  /** Belongs to whoever read it, who releases it when the request is over. */
+  readonly body: HeldBody;
   /** Empty when the body names none. */
   readonly model: string;
   readonly streamed: boolean;
-  readonly requestId: string | null;
+  /** The client's own where it gave a usable one, else {@link id}. */
+  readonly requestId: string;
   readonly session: string | null;
 }
 
@@ -43,38 +50,66 @@ export type BodyReading =
   | { readonly kind: "request"; readonly request: InferenceRequest }
   | { readonly kind: "broken"; readonly why: string };
 
-/** Puts a request and its body together, looking into the JSON no further than `model` and `stream`. */
-export function readInferenceRequest(incoming: IncomingMessage, body: Buffer): BodyReading {
-  const target = incoming.url ?? "/";
-  const route = routeOf(pathOf(target));
-  const rawHeaders = incoming.rawHeaders;
-  const shared = {
-    method: incoming.method ?? "GET",
-    target,
-    route,
-    rawHeaders,
-    body,
-    requestId: givenRequestId(rawHeaders),
-    session: headerOf(rawHeaders, "x-pitot-session") ?? null,
-  };
-  const isJson =
-    route !== "other" || headerOf(rawHeaders, "content-type")?.includes("json") === true;
-  if (body.length === 0 || !isJson) {
-    return { kind: "request", request: { ...shared, model: "", streamed: false } };
-  }
-  const peek = peekJson(body, WANTED);
-  if (peek.kind === "broken") return peek;
-  const model = textValue(peek.fields.get("model"));
+/**
+ * A look into the body of a request that should have one in JSON; `null` for any other. A compressed body is not looked
+ * into: it goes to the engine as it is, and no bomb goes off here.
+ */
+export function peekFor(incoming: IncomingMessage, route: InferenceRoute): JsonPeek | null {
+  const { headers } = incoming;
+  if (incoming.method !== "POST" || (headers["content-encoding"] ?? "identity") !== "identity")
+    return null;
+  const isJson = route !== "other" || headers["content-type"]?.includes("json") === true;
+  return isJson ? new JsonPeek(WANTED) : null;
+}
+
+/** Everything known of a request when its body is there. */
+export interface RequestParts {
+  readonly id: string;
+  readonly target: Extract<Target, { kind: "path" }>;
+  readonly hop: Hop;
+  readonly body: HeldBody;
+  /** What the look into the body found; `null` when nobody looked. */
+  readonly peek: Peek | null;
+}
+
+/** Puts a request and its body together. */
+export function readInferenceRequest(
+  incoming: IncomingMessage,
+  { id, target, hop, body, peek }: RequestParts,
+): BodyReading {
+  const isEmpty = body.length === 0;
+  if (peek?.kind === "broken" && !isEmpty) return peek;
+  const fields = peek?.kind === "object" && !isEmpty ? peek.fields : NO_FIELDS;
+  const { rawHeaders, method = "GET" } = incoming;
+  const headers = upstreamHeaders(rawHeaders, hop);
+  if (method === "OPTIONS") countDown(headers);
+  if (!isEmpty) headers.push("content-length", String(body.length));
   return {
     kind: "request",
-    request: { ...shared, model, streamed: peek.fields.get("stream") === "true" },
+    request: {
+      id,
+      method,
+      target: target.forward,
+      route: routeOf(target.path),
+      headers,
+      body,
+      model: textValue(fields.get("model")),
+      streamed: fields.get("stream") === "true",
+      requestId: hop.requestId,
+      session: headerOf(rawHeaders, "x-pitot-session") ?? null,
+    },
   };
 }
 
-/** The path of a request target, query and origin left out. */
-export function pathOf(target: string): string {
-  const path = target.startsWith("/") ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, "");
-  return path.split(/[?#]/, 1)[0] ?? "/";
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
+
+/** One hop fewer is left to go (RFC 9110 §7.6.2). */
+function countDown(headers: string[]): void {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index]?.toLowerCase() !== "max-forwards") continue;
+    const left = Number(headers[index + 1]);
+    if (Number.isInteger(left) && left > 0) headers[index + 1] = String(left - 1);
+  }
 }
 
 function textValue(raw: string | undefined): string {

@@ -1,59 +1,79 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ListenAddress } from "../config/listen.ts";
-import { type ErrorCode, errorBody, errors } from "../errors.ts";
-import { sendError } from "./error-answer.ts";
+import { type ErrorCode, errors } from "../errors.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import { ClientConnections, type ClientLimits } from "./client-connections.ts";
+import { refuse, sendError } from "./error-answer.ts";
 import { Forwarding, type ForwardServices } from "./forward.ts";
-import { HEADER_FIELDS_MAX } from "./headers.ts";
-import {
-  type InferenceRequest,
-  pathOf,
-  readInferenceRequest,
-  routeOf,
-} from "./inference-request.ts";
-import { readRequestBody } from "./request-body.ts";
+import { givenRequestId, type Hop } from "./headers.ts";
+import { peekFor, readInferenceRequest, routeOf } from "./inference-request.ts";
+import { OwnRoutes } from "./own-routes.ts";
+import { announcedBytes, readRequestBody } from "./request-body.ts";
+import { type Flaw, flawOf, HEADER_FIELDS_MAX } from "./request-check.ts";
+import { isControlPath, readTarget, type Target } from "./request-target.ts";
+import { plainAddress, type TrustedPeers } from "./trusted-peers.ts";
 
 export interface ListenerOptions extends ForwardServices {
   readonly listen: ListenAddress;
   readonly bodyBytesMax: number;
+  readonly bodies: BodyBudget;
+  readonly clients: ClientLimits;
+  readonly trusted: TrustedPeers;
 }
 
-/** Time for a request's headers, and for all of it, to arrive. The answer's time is not limited here. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-/** How often Node looks for late requests; its default of 30 s makes the limits above fiction. */
-const CHECK_PERIOD_MS = 1_000;
-/** Longer than a load balancer's usual 60 s, so that it is never us who closes a connection just reused. */
-const KEEP_ALIVE_MS = 65_000;
-const HEADER_BYTES_MAX = 16_384;
-const CONNECTIONS_MAX = 10_000;
+/** One request on its way through the listener. */
+interface Arrival {
+  readonly id: string;
+  readonly requestId: string;
+  readonly startedMs: number;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+type PathTarget = Extract<Target, { kind: "path" }>;
 
 /** The data plane: raw Node requests in, answers out, nothing in between that buffers or rewrites them. */
 export class DataListener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #connections: ClientConnections;
+  readonly #ownRoutes: OwnRoutes;
+  /** Our name in `Via`: of this process, so that one Pitot behind another is no loop. */
+  readonly #pseudonym = `pitot-${randomUUID().slice(0, 8)}`;
   readonly #running = new Set<Promise<void>>();
   #draining = false;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        connectionsCheckingInterval: CHECK_PERIOD_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        maxHeaderSize: HEADER_BYTES_MAX,
-        noDelay: true,
-      },
-      (request, response) => {
-        this.#own(this.#handle(request, response));
-      },
-    );
+    const { clients, clock, replicas } = options;
+    this.#server = createServer({
+      headersTimeout: clients.headersMs,
+      requestTimeout: clients.requestMs,
+      connectionsCheckingInterval: clients.checkMs,
+      keepAliveTimeout: clients.keepAliveMs,
+      maxHeaderSize: clients.headerBytesMax,
+      noDelay: true,
+      insecureHTTPParser: false,
+      // Checked here instead, so that the refusal has our shape.
+      requireHostHeader: false,
+    });
+    // Above our own limit, so that nothing was dropped when that is checked.
     this.#server.maxHeadersCount = HEADER_FIELDS_MAX * 4;
-    this.#server.maxConnections = CONNECTIONS_MAX;
-    this.#server.on("clientError", answerBrokenRequest);
+    this.#connections = new ClientConnections(this.#server, clock, clients);
+    this.#ownRoutes = new OwnRoutes({ clock, replicas, isDraining: () => this.#draining });
+    this.#server.on("request", (request, response) => {
+      this.#own(this.#handle(request, response));
+    });
+    // With these two listened to, Node neither says "100 Continue" before we want a body nor answers in its own shape.
+    this.#server.on("checkContinue", (request, response) => {
+      this.#own(this.#handle(request, response));
+    });
+    this.#server.on("checkExpectation", (request, response) => {
+      this.#own(this.#handle(request, response));
+    });
   }
 
   get url(): string {
@@ -66,7 +86,10 @@ export class DataListener {
     const { host, port } = this.#options.listen;
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, host, resolve);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
     });
   }
 
@@ -102,114 +125,135 @@ export class DataListener {
     const startedMs = this.#options.clock.nowMs();
     // A client may leave at any moment; its broken socket is an end, not an error.
     response.on("error", () => {});
-    if (request.rawHeaders.length / 2 > HEADER_FIELDS_MAX)
-      return this.#refuse(request, response, "headers_too_large");
-    const path = pathOf(request.url ?? "/");
-    if (this.#ownRoute(path, request, response)) return;
-    const refusal = this.#refusalOf(path, request.method ?? "GET");
+    const id = randomUUID();
+    const requestId = givenRequestId(request.rawHeaders) ?? id;
+    const arrival: Arrival = { id, requestId, startedMs, request, response };
+    // Sent before the last answer was out: it waits its turn, so that no engine works for what may never be read.
+    if (response.socket === null && !(await isNext(request, response))) return;
+    const flaw = flawOf(request, this.#pseudonym);
+    if (flaw !== null) return this.#refuseFlawed(arrival, flaw);
+    const target = readTarget(request.url ?? "/");
+    if (target.kind === "odd" || (target.kind === "server" && request.method !== "OPTIONS")) {
+      const why = target.kind === "odd" ? target.why : "* is a target for OPTIONS alone";
+      return this.#refuseFlawed(arrival, {
+        code: "bad_request",
+        detail: `The request target cannot be used: ${why}.`,
+      });
+    }
+    if (target.kind === "server") return answerOptions(arrival, null);
+    const refusal = this.#refusalOf(target, request);
     if (refusal !== null) {
-      this.#refuse(request, response, refusal);
-      if (path.startsWith("/v1/")) this.#record(request, startedMs, refusal);
+      this.#refuse(arrival, refusal, target.path);
+      if (target.path.startsWith("/v1/")) this.#record(arrival, target.path, refusal);
       return;
     }
-    const body = await readRequestBody(request, this.#options.bodyBytesMax);
-    if (body.kind === "gone") return this.#record(request, startedMs, null);
-    if (body.kind === "too-large") {
-      this.#refuse(request, response, "body_too_large");
-      return this.#record(request, startedMs, "body_too_large");
-    }
-    const reading = readInferenceRequest(request, body.bytes);
-    if (reading.kind === "broken") {
-      sendError(response, "invalid_json", {
-        detail: `The request body is not valid JSON: ${reading.why}.`,
-      });
-      return this.#record(request, startedMs, "invalid_json");
-    }
-    await this.#forward(reading.request, response, startedMs);
+    if (this.#isOurs(target.path, request)) return this.#answerOurs(arrival, target.path);
+    await this.#readAndForward(arrival, target);
   }
 
-  #forward(request: InferenceRequest, response: ServerResponse, startedMs: number): Promise<void> {
-    return new Forwarding(this.#options, request, response, startedMs).run();
+  async #readAndForward(arrival: Arrival, target: PathTarget): Promise<void> {
+    const { request, response } = arrival;
+    const peek = peekFor(request, routeOf(target.path));
+    if (request.headers.expect !== undefined && request.httpVersion === "1.1")
+      response.writeContinue();
+    const { bodyBytesMax: bytesMax, bodies: budget } = this.#options;
+    const read = await readRequestBody(request, { bytesMax, budget, peek });
+    if (read.kind === "body") {
+      try {
+        await this.#forward(arrival, target, { body: read.body, peek: peek?.result() ?? null });
+      } finally {
+        read.body.release();
+      }
+      return;
+    }
+    if (read.kind === "gone") {
+      const late = this.#connections.wasLate(request.socket);
+      return this.#record(arrival, target.path, late ? "request_timeout" : null);
+    }
+    const code = read.kind === "too-large" ? "body_too_large" : "overloaded";
+    this.#refuse(arrival, code, target.path);
+    this.#record(arrival, target.path, code);
   }
 
-  /** Routes the proxy answers itself. */
-  #ownRoute(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const answer = {
-      "/healthz": () => this.#alive(),
-      "/readyz": () => this.#ready(),
-      "/v1/models": () => this.#models(),
-    }[path];
-    if (answer === undefined || (request.method !== "GET" && request.method !== "HEAD"))
-      return false;
-    const { status, value } = answer();
-    const text = JSON.stringify(value);
-    response.writeHead(status, {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(text),
+  async #forward(
+    arrival: Arrival,
+    target: PathTarget,
+    { body, peek }: Pick<Parameters<typeof readInferenceRequest>[1], "body" | "peek">,
+  ): Promise<void> {
+    const { id, request, response, requestId, startedMs } = arrival;
+    const hop = this.#hopOf(arrival);
+    const reading = readInferenceRequest(request, { id, target, hop, body, peek });
+    if (reading.kind === "request")
+      return new Forwarding(this.#options, reading.request, response, startedMs).run();
+    sendError(response, "invalid_json", {
+      detail: `The request body is not valid JSON: ${reading.why}.`,
+      headers: { "x-request-id": requestId },
     });
-    response.end(request.method === "HEAD" ? undefined : text);
-    return true;
+    this.#record(arrival, target.path, "invalid_json");
   }
 
-  #alive(): { status: number; value: object } {
-    return { status: 200, value: { status: "ok" } };
+  #hopOf({ request, requestId }: Arrival): Hop {
+    const peer = plainAddress(request.socket.remoteAddress);
+    return {
+      peer,
+      isTrusted: this.#options.trusted.trusts(peer),
+      protocol: "http",
+      host: request.headers.host ?? "",
+      via: `${request.httpVersion} ${this.#pseudonym}`,
+      requestId,
+    };
   }
 
-  #ready(): { status: number; value: object } {
-    const available = [...this.#options.replicas.all()].filter(
-      (replica) => replica.available,
-    ).length;
-    const ready = available > 0 && !this.#draining;
-    return { status: ready ? 200 : 503, value: { ready, available, draining: this.#draining } };
-  }
-
-  /** The union over replicas that are up, each model once. */
-  #models(): { status: number; value: object } {
-    const created = Math.floor(this.#options.clock.nowMs() / 1000);
-    const ids = new Set(
-      [...this.#options.replicas.all()]
-        .filter((replica) => replica.available)
-        .flatMap((replica) => replica.models),
+  #isOurs(path: string, { method }: IncomingMessage): boolean {
+    return (
+      this.#ownRoutes.has(path) && (method === "GET" || method === "HEAD" || method === "OPTIONS")
     );
-    const data = [...ids].map((id) => ({ id, object: "model", created, owned_by: "pitot" }));
-    return { status: 200, value: { object: "list", data } };
   }
 
-  #refusalOf(path: string, method: string): ErrorCode | null {
-    if (this.#draining) return "draining";
+  #answerOurs(arrival: Arrival, path: string): void {
+    if (arrival.request.method === "OPTIONS") return answerOptions(arrival, "GET, HEAD, OPTIONS");
+    this.#ownRoutes.answer(path, arrival.response, arrival.requestId);
+  }
+
+  #refusalOf({ path }: PathTarget, request: IncomingMessage): ErrorCode | null {
+    const { method = "GET", headers } = request;
+    if (this.#connections.isSurplus(request.socket)) return "overloaded";
+    if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect))
+      return "expectation_failed";
     if (method === "TRACE" || method === "CONNECT") return "method_not_allowed";
+    if (headers.upgrade !== undefined && /\bwebsocket\b/i.test(headers.upgrade))
+      return "upgrade_not_supported";
+    if (this.#isOurs(path, request)) return null;
+    if (this.#draining) return "draining";
     if (!path.startsWith("/v1/")) return "not_found";
-    const controls = [...this.#options.replicas.all()].flatMap(
-      (replica) => replica.engine.paths.control,
-    );
-    if (controls.some((control) => path === control || path.startsWith(`${control}/`)))
-      return "forbidden";
+    if (isControlPath(path)) return "forbidden";
     return routeOf(path) !== "other" && method !== "POST" && method !== "OPTIONS"
       ? "method_not_allowed"
       : null;
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, code: ErrorCode): void {
-    // The rest of a body nobody reads would be taken for the next request.
-    sendError(response, code, { headers: { connection: "close" } });
-    request.resume();
+  #refuseFlawed({ request, response, requestId }: Arrival, { code, detail }: Flaw): void {
+    const headers = { "x-request-id": requestId };
+    refuse(request, response, this.#options.clock, { code, detail, headers, closes: true });
+  }
+
+  #refuse({ request, response, requestId }: Arrival, code: ErrorCode, path: string): void {
+    const headers: Record<string, string> = { "x-request-id": requestId };
+    if (code === "method_not_allowed") {
+      headers["allow"] = this.#ownRoutes.has(path) ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+    }
+    // A proxy that is going away, or has too many connections, wants fewer of them.
+    const closes = code === "draining" || code === "overloaded";
+    refuse(request, response, this.#options.clock, { code, headers, closes });
   }
 
   /** A request that ended before it could be forwarded is still one record. */
-  #record(request: IncomingMessage, startedMs: number, code: ErrorCode | null): void {
+  #record({ id, request, startedMs }: Arrival, path: string, code: ErrorCode | null): void {
     const { clock, feed } = this.#options;
-    const route = routeOf(pathOf(request.url ?? "/"));
-    const bytesIn = Number(request.headers["content-length"] ?? 0);
+    const announced = announcedBytes(request);
+    const bytesIn = Number.isFinite(announced) ? announced : 0;
     const timer = new ExchangeTimer(
-      {
-        id: crypto.randomUUID(),
-        origin: "real",
-        route,
-        model: "",
-        streamed: false,
-        startedMs,
-        bytesIn,
-      },
+      { id, origin: "real", route: routeOf(path), model: "", streamed: false, startedMs, bytesIn },
       clock,
     );
     feed.began(timer);
@@ -224,20 +268,19 @@ export class DataListener {
   }
 }
 
-/** What Node's parser refuses still gets an answer in our shape, when there is someone to get it. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const code: ErrorCode =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? "headers_too_large"
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "request_timeout"
-        : "bad_request";
-  const body = errorBody(code);
-  socket.end(
-    `HTTP/1.1 ${errors[code].status} ${code}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-pitot-error-source: proxy\r\nconnection: close\r\n\r\n${body}`,
-  );
+/** Resolves once a pipelined request's turn to be answered has come; false when its client left before. */
+function isNext(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    response.once("socket", () => {
+      resolve(true);
+    });
+    request.once("close", () => {
+      resolve(response.socket !== null);
+    });
+  });
+}
+
+function answerOptions({ response, requestId }: Arrival, allow: string | null): void {
+  response.writeHead(204, { "x-request-id": requestId, ...(allow === null ? {} : { allow }) });
+  response.end();
 }

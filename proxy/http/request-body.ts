@@ -1,40 +1,64 @@
 import type { IncomingMessage } from "node:http";
+import type { BodyBudget } from "./body-budget.ts";
+import { HeldBody } from "./held-body.ts";
+import type { JsonPeek } from "./json-peek.ts";
 
 /** Largest request body taken unless configured otherwise: room for a few images, not for a heap of them. */
 export const BODY_BYTES_MAX = 33_554_432;
 
 /** The body, or why there is none. */
 export type BodyResult =
-  | { readonly kind: "body"; readonly bytes: Buffer }
+  | { readonly kind: "body"; readonly body: HeldBody }
   | { readonly kind: "too-large" }
+  /** All bodies together are at their limit. */
+  | { readonly kind: "no-room" }
   | { readonly kind: "gone" };
 
-/** Reads a request body up to a limit. Never rejects: a client that leaves is an answer too. */
-export function readRequestBody(incoming: IncomingMessage, bytesMax: number): Promise<BodyResult> {
+export interface BodyOptions {
+  readonly bytesMax: number;
+  readonly budget: BodyBudget;
+  /** Looks into each piece as it comes, so that no body is ever gone through in one go. */
+  readonly peek: JsonPeek | null;
+}
+
+/**
+ * Reads a request body up to its limits. Never rejects: a client that leaves is an answer too. Whoever gets a body releases
+ * it; in every other case nothing is held any more.
+ */
+export function readRequestBody(
+  incoming: IncomingMessage,
+  { bytesMax, budget, peek }: BodyOptions,
+): Promise<BodyResult> {
   const declared = Number(incoming.headers["content-length"] ?? 0);
   if (declared > bytesMax) return Promise.resolve({ kind: "too-large" });
+  const body = new HeldBody(budget);
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    incoming.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > bytesMax) {
-        incoming.pause();
-        resolve({ kind: "too-large" });
-      } else {
-        chunks.push(chunk);
-      }
-    });
-    incoming.on("end", () => {
-      resolve({
-        kind: "body",
-        bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
-      });
-    });
-    const gone = (): void => {
-      resolve({ kind: "gone" });
+    const fail = (kind: "too-large" | "no-room" | "gone"): void => {
+      incoming.off("data", take);
+      incoming.pause();
+      body.release();
+      resolve({ kind });
     };
-    incoming.on("error", gone);
-    incoming.on("close", gone);
+    const take = (piece: Buffer): void => {
+      if (body.length + piece.length > bytesMax) return fail("too-large");
+      if (!body.add(piece)) return fail("no-room");
+      peek?.push(piece);
+    };
+    const gone = (): void => {
+      if (!incoming.complete) fail("gone");
+    };
+    incoming.on("data", take);
+    incoming.once("end", () => {
+      body.close();
+      resolve({ kind: "body", body });
+    });
+    incoming.once("error", gone);
+    incoming.once("close", gone);
   });
+}
+
+/** Bytes a request announces to follow its headers; `Infinity` when it does not say how many. */
+export function announcedBytes({ headers }: IncomingMessage): number {
+  if (headers["transfer-encoding"] !== undefined) return Infinity;
+  return Number(headers["content-length"] ?? 0);
 }

@@ -1,0 +1,152 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../../engines/clock.ts";
+import type { ErrorCode } from "../errors.ts";
+import { sendErrorOnSocket } from "./error-answer.ts";
+
+/** What one client, and all of them, may take of the listener. */
+export interface ClientLimits {
+  /** For a request's headers to arrive. The answer's time is not limited here. */
+  readonly headersMs: number;
+  /** For all of a request to arrive. */
+  readonly requestMs: number;
+  /** How often late requests are looked for. */
+  readonly checkMs: number;
+  /** Between two requests of one connection. */
+  readonly keepAliveMs: number;
+  readonly headerBytesMax: number;
+  readonly connectionsMax: number;
+  /** From one address. */
+  readonly connectionsPerSourceMax: number;
+}
+
+export const CLIENT_LIMITS: ClientLimits = {
+  headersMs: 10_000,
+  requestMs: 60_000,
+  // Node's default of 30 s makes the two above fiction.
+  checkMs: 1_000,
+  // Longer than a load balancer's usual 60 s, so that it is never us who closes a connection just reused.
+  keepAliveMs: 65_000,
+  headerBytesMax: 16_384,
+  connectionsMax: 10_000,
+  // Off: behind a load balancer everybody comes from one address, and each stream is a connection.
+  connectionsPerSourceMax: Infinity,
+};
+
+/** Connections beyond the limit that are still taken to be told so; more are dropped as they come. */
+const REFUSED_CONNECTIONS_MAX = 256;
+/** The same trouble is told once in this time. */
+const TELL_PERIOD_MS = 60_000;
+
+/** Node's name for what its parser stumbled over, where it deserves another answer than 400. */
+const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: "headers_too_large",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "body_too_large",
+  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
+};
+
+/** Watches over a listener's connections: how many, from where, and what becomes of those that talk nonsense. */
+export class ClientConnections {
+  readonly #clock: Clock;
+  readonly #limits: ClientLimits;
+  readonly #perSource = new Map<string, number>();
+  readonly #toldMs = new Map<string, number>();
+  readonly #late = new WeakSet<Socket>();
+  readonly #surplus = new WeakSet<Socket>();
+  #open = 0;
+
+  constructor(server: Server, clock: Clock, limits: ClientLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    server.maxConnections = limits.connectionsMax + REFUSED_CONNECTIONS_MAX;
+    server.on("connection", (socket) => {
+      this.#admit(socket);
+    });
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      this.#answerBroken(error, socket as Socket);
+    });
+    server.on("connect", (_request, socket) => {
+      sendErrorOnSocket(socket, "method_not_allowed", clock);
+    });
+    // What cannot be accepted for lack of descriptors is closed by libuv; the listener lives on.
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      this.#tell(
+        error.code ?? error.name,
+        error.code === "EMFILE" || error.code === "ENFILE"
+          ? "Connections are refused because the process is out of file descriptors: raise its limit (ulimit -n)."
+          : `The data listener could not take a connection: ${error.message}`,
+      );
+    });
+    server.on("drop", () => {
+      this.#tellFull();
+    });
+  }
+
+  /** Whether a connection was ended because its request did not arrive in time. */
+  wasLate(socket: Socket): boolean {
+    return this.#late.has(socket);
+  }
+
+  /** Whether a connection was taken beyond the limit, only to be told so. */
+  isSurplus(socket: Socket): boolean {
+    return this.#surplus.has(socket);
+  }
+
+  #admit(socket: Socket): void {
+    const { connectionsMax, connectionsPerSourceMax } = this.#limits;
+    const source = socket.remoteAddress ?? "";
+    const ofSource = (this.#perSource.get(source) ?? 0) + 1;
+    this.#open++;
+    this.#perSource.set(source, ofSource);
+    socket.once("close", () => {
+      this.#open--;
+      const left = (this.#perSource.get(source) ?? 1) - 1;
+      if (left === 0) this.#perSource.delete(source);
+      else this.#perSource.set(source, left);
+    });
+    if (ofSource > connectionsPerSourceMax) {
+      this.#tell(
+        "source",
+        `Connections are refused: ${source} has ${connectionsPerSourceMax}, the limit for one address.`,
+      );
+      socket.destroy();
+    } else if (this.#open > connectionsMax) {
+      this.#tellFull();
+      this.#surplus.add(socket);
+    }
+  }
+
+  #answerBroken(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket): void {
+    if (error.code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") this.#late.add(socket);
+    const isMethod = error.code === "HPE_INVALID_METHOD" && looksLikeHttp(error.rawPacket);
+    sendErrorOnSocket(
+      socket,
+      isMethod ? "method_not_allowed" : (PARSER_CODES[error.code ?? ""] ?? "bad_request"),
+      this.#clock,
+    );
+  }
+
+  #tellFull(): void {
+    this.#tell(
+      "full",
+      `Connections are refused: ${this.#open} are open and ${this.#limits.connectionsMax} is the limit.`,
+    );
+  }
+
+  #tell(kind: string, sentence: string): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - (this.#toldMs.get(kind) ?? -Infinity) < TELL_PERIOD_MS) return;
+    this.#toldMs.set(kind, nowMs);
+    process.emitWarning(sentence);
+  }
+}
+
+/** A request line with a method nobody knows is still a request line. */
+function looksLikeHttp(packet: Buffer | undefined): boolean {
+  const line = packet?.toString("latin1", 0, 200) ?? "";
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/.test(line);
+}
