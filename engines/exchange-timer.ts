@@ -1,6 +1,7 @@
 import { AnswerReader } from "./answer-reader.ts";
 import type { Clock } from "./clock.ts";
 import type { Engine } from "./engine.ts";
+import type { TraceContext } from "./trace-context.ts";
 import {
   type AttemptRecord,
   type Exchange,
@@ -25,6 +26,7 @@ export interface ExchangeStart {
   readonly label?: string | null;
   readonly client?: string | null;
   readonly session?: string | null;
+  readonly trace?: TraceContext | null;
 }
 
 /** How a caller says the exchange is over; what the answer itself said is taken into account. */
@@ -66,6 +68,7 @@ export class ExchangeTimer {
   #replica: string | null = null;
   #decision: RouteDecision | null = null;
   #attemptStartedMs: number | null = null;
+  #attemptSpanId: string | null = null;
   readonly #attempts: AttemptRecord[] = [];
   #receivedMs: number | null = null;
   #routedMs: number | null = null;
@@ -99,6 +102,11 @@ export class ExchangeTimer {
     this.#headersMs = null;
     this.#status = null;
     this.#answer = null;
+  }
+
+  /** The span the attempt under way is told of by. */
+  traced(spanId: string): void {
+    this.#attemptSpanId = spanId;
   }
 
   /** A socket to the replica is in hand. */
@@ -206,6 +214,7 @@ export class ExchangeTimer {
       label: this.start.label ?? null,
       client: this.start.client ?? null,
       session: this.start.session ?? null,
+      trace: this.start.trace ?? null,
       replica: this.#replica,
       engine: this.#engine?.name ?? null,
       times: this.#times(endedMs),
@@ -258,8 +267,11 @@ export class ExchangeTimer {
   #closeAttempt(result: string, status: number | null, endedMs: number): void {
     if (this.#attemptStartedMs === null || this.#replica === null) return;
     const startedMs = this.#attemptStartedMs;
-    this.#attempts.push({ replica: this.#replica, startedMs, endedMs, status, result });
+    const record = { replica: this.#replica, startedMs, endedMs, status, result };
+    const spanId = this.#attemptSpanId;
+    this.#attempts.push(spanId === null ? record : { ...record, spanId });
     this.#attemptStartedMs = null;
+    this.#attemptSpanId = null;
   }
 }
 

@@ -1,3 +1,5 @@
+import type { TraceContext } from "./trace-context.ts";
+
 /**
  * The one record. Every request, real or synthetic, ends as exactly one {@link Exchange}; metrics,
  * SLOs, traces, the request list, the board, sweeps and the almanac are readers of that stream.
@@ -39,6 +41,8 @@ export interface Exchange {
   readonly client: string | null;
   /** Session or conversation hash used for affinity, or `null`. */
   readonly session: string | null;
+  /** The trace it belongs to; `null` or absent when nobody traces. */
+  readonly trace?: TraceContext | null;
 }
 
 /** Who asked: a user, the sweep, or Pitot's own health check. Never mixed in one figure. */
@@ -116,6 +120,8 @@ export interface AttemptRecord {
   readonly status: number | null;
   /** `answered`, or the error code that ended it. */
   readonly result: string;
+  /** Its span in the trace, when we make spans. */
+  readonly spanId?: string;
 }
 
 export interface RouteDecision {

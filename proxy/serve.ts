@@ -14,6 +14,7 @@ import { TrustedPeers } from "./http/trusted-peers.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import { Router } from "./routing/router.ts";
 import type { Feed } from "./telemetry/feed.ts";
+import type { TelemetryOptions } from "./telemetry/options.ts";
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
 import { ReplicaSet } from "./upstream/replica-set.ts";
@@ -34,6 +35,7 @@ export interface ServeOptions {
   /** Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-*` count. */
   readonly trustedPeers?: readonly string[];
   readonly limits?: Partial<TimeLimits>;
+  readonly telemetry?: TelemetryOptions;
   readonly clock?: Clock;
 }
 
@@ -113,7 +115,11 @@ function assemble(options: ServeOptions): Parts {
     random,
     onEvent: (event) => telemetry.feed.event(event),
   });
-  const telemetry = createTelemetry({ clock, fleet: replicas });
+  const telemetry = createTelemetry({
+    clock,
+    fleet: replicas,
+    ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
+  });
   const deadlines = new Deadlines(clock, { ...TIME_LIMITS, ...options.limits });
   const router = new Router(replicas, options.policy ?? "least-in-flight", random);
   const data = new DataListener({

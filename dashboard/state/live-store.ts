@@ -93,7 +93,8 @@ export class LiveStore extends EventTarget {
     else {
       this.ticks = [...this.ticks, ...frame.missed, frame.tick].slice(-TICKS_MAX);
       const replicas = new Map(this.replicas);
-      for (const view of frame.replicas) replicas.set(view.id, view);
+      for (const patch of frame.replicas)
+        replicas.set(patch.id, { ...replicas.get(patch.id), ...patch } as ReplicaView);
       for (const id of frame.removed) replicas.delete(id);
       this.replicas = replicas;
       this.ended = [...frame.ended, ...this.ended].slice(0, ENDED_MAX);

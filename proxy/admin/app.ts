@@ -54,6 +54,7 @@ export function adminApp(options: AdminOptions): Hono {
     return undefined;
   });
   app.get("/metrics", async (context) => {
+    options.telemetry.settle();
     const { prometheus } = options.telemetry;
     return context.text(await prometheus.text(), 200, { "content-type": prometheus.contentType });
   });

@@ -1,11 +1,19 @@
 import type { Origin, OutcomeKind, Phase } from "../../engines/exchange.ts";
+import type { SloView } from "../telemetry/slo/slo-view.ts";
 import type { FleetEvent, ReplicaView } from "../upstream/fleet.ts";
 
 /** Raised when a viewer of the old shape would misread the new one; the board reloads on a mismatch. */
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 
-/** One message to a viewer. A snapshot on connect, then one tick a second; a slow viewer misses ticks, never delays them. */
+/**
+ * One message to a viewer. A snapshot on connect, then one tick a second; a slow viewer misses ticks, never delays them.
+ * A viewer that comes back within {@link RESUME_FRAMES} seconds may resume: `?boot=<bootId>&after=<sequence>` on the live
+ * address is answered with the ticks it missed instead of a snapshot.
+ */
 export type Frame = SnapshotFrame | TickFrame;
+
+/** Frames kept for viewers that lost their connection: two minutes. */
+export const RESUME_FRAMES = 120;
 
 export interface SnapshotFrame {
   readonly kind: "snapshot";
@@ -20,17 +28,21 @@ export interface SnapshotFrame {
   readonly tickMs: number;
   /** Ratio between neighbouring bin borders of {@link Bins}: bin i holds values in (γ^(i−1), γ^i] ms. */
   readonly gamma: number;
-  /** Replica, model names in the order {@link Tick} cells use, and where clients connect. */
+  /** Where clients connect. */
   readonly dataUrl: string;
   readonly mayWrite: boolean;
+  /** What the goodput counters of {@link TrafficCell} are held against. */
+  readonly goodput: { readonly ttftMs: number; readonly tpotMs: number };
   readonly replicas: readonly ReplicaView[];
-  /** Up to 900 past ticks, oldest first: the last 15 minutes. */
+  /** Up to 900 past ticks, oldest first: the last 15 minutes. Wide fleets get `byReplica` on the newest ones only. */
   readonly history: readonly Tick[];
   readonly inFlight: readonly InFlightRow[];
   readonly inFlightTotal: number;
   /** The most recently ended, newest first. */
   readonly ended: readonly EndedRow[];
   readonly events: readonly FleetEvent[];
+  /** Worst budget first. */
+  readonly slos: readonly SloView[];
 }
 
 export interface TickFrame {
@@ -38,32 +50,40 @@ export interface TickFrame {
   readonly sequence: number;
   readonly nowMs: number;
   readonly tick: Tick;
-  /** Ticks this viewer was too slow for, oldest first; merged from the server's ring so no second is lost. */
+  /** Ticks this viewer was too slow for, oldest first; from the server's ring, so no second is lost. */
   readonly missed: readonly Tick[];
-  /** Replicas whose view changed since the last frame; absent ids are unchanged. */
-  readonly replicas: readonly ReplicaView[];
+  /** Fields of replicas that changed since the last frame, each with its id; absent ids and fields are unchanged. */
+  readonly replicas: readonly ReplicaPatch[];
   /** Ids gone since the last frame. */
   readonly removed: readonly string[];
+  /** The oldest under way, whole each time. */
   readonly inFlight: readonly InFlightRow[];
   readonly inFlightTotal: number;
   /** Ended since the last frame, newest first, at most {@link ENDED_ROWS_MAX}. */
   readonly ended: readonly EndedRow[];
   readonly events: readonly FleetEvent[];
+  /** All of them when one has been judged anew, else absent. */
+  readonly slos?: readonly SloView[];
 }
 
+/** A replica's changed fields; one that is new comes whole. */
+export type ReplicaPatch = { readonly id: string } & Partial<ReplicaView>;
+
 /** Rows of each list in one frame; the REST list holds the rest. */
-export const IN_FLIGHT_ROWS_MAX = 50;
-export const ENDED_ROWS_MAX = 30;
+export const IN_FLIGHT_ROWS_MAX = 25;
+export const ENDED_ROWS_MAX = 15;
+/** Ended rows in a snapshot. */
+export const SNAPSHOT_ENDED_ROWS_MAX = 100;
 
 /** One second of the fleet, real and synthetic apart. */
 export interface Tick {
-  /** Start of the second. */
+  /** Start of the second, a whole one. */
   readonly atMs: number;
   readonly real: TrafficCell;
   readonly synthetic: TrafficCell;
-  /** The same second by replica, real and synthetic apart; replicas without traffic are absent. */
+  /** The same second by replica; replicas, and populations of one, without traffic are absent. */
   readonly byReplica: Readonly<
-    Record<string, { readonly real: TrafficCell; readonly synthetic: TrafficCell }>
+    Record<string, { readonly real?: TrafficCell; readonly synthetic?: TrafficCell }>
   >;
 }
 
@@ -81,6 +101,20 @@ export interface TrafficCell {
   readonly ttft: Bins;
   /** Of requests that ended in this second. */
   readonly tpot: Bins;
+  /** Completed requests by the promise they broke; absent when none completed. */
+  readonly goodput?: Goodput;
+  /** Gaps per token of requests that ended in this second; in totals only. */
+  readonly itl?: Bins;
+  /** Of completed requests; in totals only. */
+  readonly e2e?: Bins;
+}
+
+/** Completed requests that met both targets, and those that missed one or both. */
+export interface Goodput {
+  readonly good: number;
+  readonly slowTtft: number;
+  readonly slowTpot: number;
+  readonly slowBoth: number;
 }
 
 /** Sparse sketch: `[bin, count, bin, count, …]`, bins ascending. Merging is adding counts. */
@@ -91,10 +125,14 @@ export interface InFlightRow {
   readonly origin: Origin;
   readonly model: string;
   readonly replica: string | null;
+  /** Name of the client's key, or `null`. */
+  readonly client: string | null;
   /** `stalled` once no output came for {@link STALLED_AFTER_MS} during decode. */
   readonly phase: Phase | "stalled";
   readonly ageMs: number;
   readonly outputEvents: number;
+  /** Output events a second since the first; `null` before there are two. */
+  readonly eventsPerSecond: number | null;
   readonly ttftMs: number | null;
   readonly attempts: number;
 }
@@ -106,6 +144,8 @@ export interface EndedRow {
   readonly origin: Origin;
   readonly model: string;
   readonly replica: string | null;
+  /** Name of the client's key, or `null`. */
+  readonly client: string | null;
   readonly startedMs: number;
   readonly outcome: OutcomeKind;
   /** Error code, finish reason, or the phase it was cancelled in. */
@@ -119,4 +159,6 @@ export interface EndedRow {
   readonly tpotMs: number | null;
   readonly e2eMs: number;
   readonly attempts: number;
+  /** Hex id of the trace it belongs to, for a link; `null` without one. */
+  readonly traceId: string | null;
 }

@@ -3,21 +3,34 @@ import type { EndedRow } from "../live/frames.ts";
 
 /** Ended exchanges kept in memory: about a minute of a busy fleet, 50 MiB at the very most. */
 export const EXCHANGES_MAX = 2_000;
+/** Two decimals of a millisecond: figures, not noise. */
+const DECIMALS = 100;
 
 /** The most recently ended exchanges, whole, for the request list and its waterfalls. */
 export class ExchangeRing {
+  readonly max: number;
   readonly #kept: Exchange[] = [];
   readonly #byId = new Map<string, Exchange>();
   /** Ended since start, kept or not. */
   total = 0;
 
+  constructor(max: number = EXCHANGES_MAX) {
+    this.max = max;
+  }
+
   ended(exchange: Exchange): void {
     this.total++;
     this.#kept.push(exchange);
     this.#byId.set(exchange.id, exchange);
-    if (this.#kept.length <= EXCHANGES_MAX) return;
+    if (this.#kept.length <= this.max) return;
     const oldest = this.#kept.shift();
     if (oldest !== undefined) this.#byId.delete(oldest.id);
+  }
+
+  /** Takes back what an earlier run kept, oldest first, and what it had counted. */
+  restore(exchanges: readonly Exchange[], total: number): void {
+    for (const exchange of exchanges) this.ended(exchange);
+    this.total += total - exchanges.length;
   }
 
   find(id: string): Exchange | undefined {
@@ -41,7 +54,8 @@ export function endedRow(exchange: Exchange): EndedRow {
     origin: exchange.origin,
     model: exchange.model,
     replica: exchange.replica,
-    startedMs: exchange.times.startedMs,
+    client: exchange.client,
+    startedMs: rounded(exchange.times.startedMs),
     outcome: outcome.kind,
     detail:
       "code" in outcome ? outcome.code : "phase" in outcome ? outcome.phase : outcome.finishReason,
@@ -50,9 +64,19 @@ export function endedRow(exchange: Exchange): EndedRow {
     cachedInputTokens: tokens.cachedInput,
     outputTokens: tokens.output,
     countedBy: tokens.countedBy,
-    ttftMs: ttftMs(exchange),
-    tpotMs: tpotMs(exchange),
-    e2eMs: e2eMs(exchange),
+    ttftMs: roundedOrNull(ttftMs(exchange)),
+    tpotMs: roundedOrNull(tpotMs(exchange)),
+    e2eMs: rounded(e2eMs(exchange)),
     attempts: exchange.attempts.length,
+    traceId: exchange.trace?.traceId ?? null,
   };
+}
+
+/** To a hundredth of a millisecond: seventeen digits of a float are noise, and weigh on every frame. */
+export function rounded(ms: number): number {
+  return Math.round(ms * DECIMALS) / DECIMALS;
+}
+
+function roundedOrNull(ms: number | null): number | null {
+  return ms === null ? null : rounded(ms);
 }

@@ -1,13 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../engines/clock.ts";
-import { type Exchange, e2eMs, tpotMs, ttftMs } from "../../engines/exchange.ts";
+import type { Exchange } from "../../engines/exchange.ts";
 import type { Fleet } from "../upstream/fleet.ts";
+import type { Fact } from "./fact.ts";
 import { type MetricName, type MetricRow, metricTable } from "./metric-table.ts";
 
 type Metric = Counter | Gauge | Histogram;
-
-/** Names a label may take at most; the rest is `other`. Names come from replicas and configuration, never straight from clients. */
-const LABEL_VALUES_MAX = 64;
 
 /** The stream of exchanges as Prometheus families. */
 export class Prometheus {
@@ -15,7 +13,6 @@ export class Prometheus {
   readonly #metrics = new Map<MetricName, Metric>();
   readonly #fleet: Fleet;
   readonly #clock: Clock;
-  readonly #models = new Set<string>();
 
   constructor(fleet: Fleet, clock: Clock) {
     this.#fleet = fleet;
@@ -25,26 +22,24 @@ export class Prometheus {
     }
   }
 
-  ended(exchange: Exchange): void {
+  take(fact: Fact): void {
+    const { exchange } = fact;
     const who = {
-      model: this.#modelLabel(exchange.model),
+      model: fact.model === "" ? "other" : fact.model,
       replica: exchange.replica ?? "none",
       origin: exchange.origin,
     };
-    const { tokens, outcome, times } = exchange;
+    const { tokens, outcome } = exchange;
     this.#count("pitot_requests_total", { ...who, outcome: outcome.kind });
     const counted = { ...who, counted_by: tokens.countedBy };
     if (tokens.input !== null) this.#count("pitot_input_tokens_total", counted, tokens.input);
     if (tokens.output !== null) this.#count("pitot_output_tokens_total", counted, tokens.output);
     if (tokens.cachedInput !== null)
       this.#count("pitot_cached_input_tokens_total", counted, tokens.cachedInput);
-    this.#observe("pitot_time_to_first_token_seconds", who, ttftMs(exchange));
-    this.#observe("pitot_time_per_output_token_seconds", who, tpotMs(exchange));
-    if (outcome.kind === "completed")
-      this.#observe("pitot_request_duration_seconds", who, e2eMs(exchange));
-    if (times.receivedMs !== null && times.routedMs !== null && exchange.attempts.length === 1) {
-      this.#observe("pitot_proxy_overhead_seconds", {}, times.routedMs - times.receivedMs);
-    }
+    this.#observe("pitot_time_to_first_token_seconds", who, fact.ttftMs);
+    this.#observe("pitot_time_per_output_token_seconds", who, fact.tpotMs);
+    this.#observe("pitot_request_duration_seconds", who, fact.e2eMs);
+    this.#observe("pitot_proxy_overhead_seconds", {}, fact.overheadMs);
     this.#gaps(exchange, who);
     for (const { replica, result } of exchange.attempts)
       this.#count("pitot_attempts_total", { replica, result });
@@ -109,15 +104,6 @@ export class Prometheus {
       this.#observe("pitot_inter_token_latency_seconds", who, gapMs / perEvent);
     }
     this.#observe("pitot_stall_seconds", who, longestMs);
-  }
-
-  /** A model is a label when a replica says it serves it. */
-  #modelLabel(model: string): string {
-    if (this.#models.has(model)) return model;
-    const served = this.#fleet.views().some((view) => view.models.includes(model));
-    if (!served || this.#models.size >= LABEL_VALUES_MAX) return "other";
-    this.#models.add(model);
-    return model;
   }
 
   #build(name: MetricName, { type, labels, help, buckets }: MetricRow): Metric {

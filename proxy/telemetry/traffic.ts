@@ -1,57 +1,28 @@
 import type { Clock } from "../../engines/clock.ts";
-import { type Exchange, e2eMs, type OutcomeKind, tpotMs, ttftMs } from "../../engines/exchange.ts";
-import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
-import type { Tick, TrafficCell } from "../live/frames.ts";
-import { Sketch } from "./sketch.ts";
+import type { Exchange, OutcomeKind } from "../../engines/exchange.ts";
+import type { ExchangeTimer, InFlightView } from "../../engines/exchange-timer.ts";
+import type { Tick } from "../live/frames.ts";
+import { Cell, type CounterName, countedByCounter, endedOf } from "./cell.ts";
+import type { Fact } from "./fact.ts";
+import { floorTo, Ladder, type Slot } from "./ladder.ts";
+import { GOODPUT_DEFAULT, type GoodputOptions } from "./options.ts";
+import { type Dimension, type Part, partKey, type Population } from "./part.ts";
+import type { Sketch } from "./sketch.ts";
+import { tickOf } from "./tick.ts";
 
-/** Seconds kept one by one: the last quarter of an hour. */
-export const TICKS_MAX = 900;
 export const TICK_MS = 1_000;
-/** Replicas that get cells of their own; beyond it traffic counts in the totals only. */
-const REPLICAS_MAX = 1024;
+/** Labels of one dimension in one second; what is beyond counts as `other`. */
+const LABELS_MAX: Readonly<Record<Dimension, number>> = { model: 64, replica: 1_024, client: 64 };
 
-type Population = "real" | "synthetic";
-
-/** One population in one second, still being filled. */
-class Cell {
-  started = 0;
-  readonly ended: Partial<Record<OutcomeKind, number>> = {};
-  inputTokens = 0;
-  outputTokens = 0;
-  inFlight = 0;
-  readonly ttft = new Sketch();
-  readonly tpot = new Sketch();
-  readonly e2e = new Sketch();
-
-  frozen(): TrafficCell {
-    const { started, ended, inputTokens, outputTokens, inFlight } = this;
-    return {
-      started,
-      ended: { ...ended },
-      inputTokens,
-      outputTokens,
-      inFlight,
-      ttft: this.ttft.bins(),
-      tpot: this.tpot.bins(),
-    };
-  }
+/** A live request, and what of it was counted already. */
+interface Live {
+  readonly timer: ExchangeTimer;
+  readonly model: string;
+  countedEvents: number;
+  countedFirst: boolean;
 }
 
-/** A finished second with its sketches, for merging into windows. */
-interface Second {
-  readonly atMs: number;
-  readonly real: Cell;
-  readonly synthetic: Cell;
-  readonly byReplica: ReadonlyMap<string, Pair>;
-  readonly byModel: ReadonlyMap<string, Pair>;
-}
-
-interface Pair {
-  readonly real: Cell;
-  readonly synthetic: Cell;
-}
-
-/** Figures of one population over a window, every percentile from merged sketches. */
+/** Figures of one part of the traffic over a window, every percentile from merged sketches. */
 export interface WindowFigures {
   readonly windowMs: number;
   readonly started: number;
@@ -63,161 +34,189 @@ export interface WindowFigures {
   readonly e2e: Sketch;
 }
 
-/** Which part of the traffic a window is asked of. */
-export interface Slice {
-  readonly population: Population;
-  readonly replica?: string;
-  readonly model?: string;
-}
-
 /**
- * Traffic second by second, real and synthetic apart, by replica and by model. Output tokens count in the second they
- * came in, those of unfinished requests included: each live request is asked what is new when the second closes.
+ * Traffic second by second, real and synthetic apart, by model, by replica and by client. Output tokens count in the
+ * second they came in, those of unfinished requests included: each live request is asked what is new when the second
+ * closes. Everything else of a request counts in the second it ended in.
  */
 export class Traffic {
+  readonly ladder: Ladder;
+  readonly goodput: GoodputOptions;
   readonly #clock: Clock;
-  readonly #live = new Map<
-    string,
-    { timer: ExchangeTimer; countedEvents: number; countedFirst: boolean }
-  >();
-  readonly #seconds: Second[] = [];
-  #open: Second;
+  readonly #live = new Map<string, Live>();
+  #openMs: number;
+  #open = new Map<string, Cell>();
+  #labels = newLabels();
 
-  constructor(clock: Clock) {
+  constructor(
+    clock: Clock,
+    { ladder = new Ladder(), goodput = GOODPUT_DEFAULT }: Partial<TrafficParts> = {},
+  ) {
     this.#clock = clock;
-    this.#open = newSecond(clock.nowMs());
+    this.ladder = ladder;
+    this.goodput = goodput;
+    this.#openMs = floorTo(clock.nowMs(), TICK_MS);
   }
 
-  began(timer: ExchangeTimer): void {
-    this.#live.set(timer.start.id, { timer, countedEvents: 0, countedFirst: false });
-    for (const cell of this.#cells(timer.start.origin, null, timer.start.model)) cell.started++;
+  /** End of the running second. */
+  get closesMs(): number {
+    return this.#openMs + TICK_MS;
   }
 
-  ended(exchange: Exchange): void {
+  /** A request begins; `model` is its label. */
+  began(timer: ExchangeTimer, model: string): void {
+    const { id, origin, client } = timer.start;
+    if (origin === "probe") return;
+    this.#live.set(id, { timer, model, countedEvents: 0, countedFirst: false });
+    for (const cell of this.#cells(origin, { model, replica: null, client: client ?? null }))
+      cell.count("started");
+  }
+
+  /** A request ended in the running second. */
+  ended(fact: Fact): void {
+    const { exchange, model } = fact;
     const live = this.#live.get(exchange.id);
     this.#live.delete(exchange.id);
     if (exchange.origin === "probe") return;
-    const { tokens, outcome } = exchange;
-    const ttft = ttftMs(exchange);
-    const tpot = tpotMs(exchange);
-    // What the usage says beyond the events counted while it ran belongs to the second it ended in.
-    const restTokens = Math.max(0, (tokens.output ?? 0) - (live?.countedEvents ?? 0));
-    for (const cell of this.#cells(exchange.origin, exchange.replica, exchange.model)) {
-      cell.ended[outcome.kind] = (cell.ended[outcome.kind] ?? 0) + 1;
-      cell.inputTokens += tokens.input ?? 0;
-      cell.outputTokens += restTokens;
-      if (ttft !== null && live?.countedFirst !== true) cell.ttft.add(ttft);
-      if (tpot !== null) cell.tpot.add(tpot);
-      if (outcome.kind === "completed") cell.e2e.add(e2eMs(exchange));
+    const counts = this.#countsOf(fact, live?.countedEvents ?? 0);
+    for (const cell of this.#cells(exchange.origin, { ...exchange, model })) {
+      for (const [name, by] of counts) cell.count(name, by);
+      if (live?.countedFirst !== true) cell.observe("ttft", fact.ttftMs);
+      cell.observe("ttfb", fact.ttfbMs);
+      cell.observe("tpot", fact.tpotMs);
+      cell.observe("stall", fact.stallMs);
+      cell.observe("e2e", fact.e2eMs);
+      cell.observe("queue", fact.queueMs);
+      cell.observe("overhead", fact.overheadMs);
+      cell.spread("itl", fact.itl);
     }
   }
 
-  /** Closes the running second and returns it; called once a second by one owner. */
+  /** Closes the running second and returns it; called by one owner when it is over. */
   tick(): Tick {
     for (const live of this.#live.values()) this.#sample(live);
-    const second = this.#open;
-    this.#seconds.push(second);
-    if (this.#seconds.length > TICKS_MAX) this.#seconds.shift();
-    this.#open = newSecond(this.#clock.nowMs());
-    return frozenTick(second);
+    const cells = new Map([...this.#open].map(([part, cell]) => [part, cell.freeze()]));
+    const second: Slot = { startMs: this.#openMs, cells };
+    this.ladder.push(second);
+    this.#open = new Map();
+    this.#labels = newLabels();
+    this.#openMs += TICK_MS;
+    return tickOf(second);
+  }
+
+  /** Leaves out seconds in which the process did not run at all, such as a suspended machine's. */
+  skipTo(nowMs: number): void {
+    this.#openMs = Math.max(this.#openMs, floorTo(nowMs, TICK_MS));
   }
 
   /** The last ticks, oldest first. */
   ticks(): readonly Tick[] {
-    return this.#seconds.map(frozenTick);
+    return this.ladder.seconds().map(tickOf);
   }
 
-  /** Everything in the last `windowMs`, merged; whole closed seconds and the running one. */
-  window(windowMs: number, { population, replica, model }: Slice): WindowFigures {
-    const sinceMs = this.#clock.nowMs() - windowMs;
-    const figures = {
+  /** Everything of one part in the last `windowMs`, merged; whole closed slots and the running second. */
+  cell(windowMs: number, part: Part): Cell {
+    const nowMs = this.#clock.nowMs();
+    const key = partKey(part);
+    const cell = this.ladder.window(key, nowMs - windowMs, nowMs);
+    const open = this.#open.get(key);
+    if (open !== undefined) cell.merge(open.freeze());
+    return cell;
+  }
+
+  /** The same as figures. */
+  window(windowMs: number, part: Part): WindowFigures {
+    const cell = this.cell(windowMs, part);
+    return {
       windowMs,
-      started: 0,
-      ended: {} as Partial<Record<OutcomeKind, number>>,
-      inputTokens: 0,
-      outputTokens: 0,
-      ttft: new Sketch(),
-      tpot: new Sketch(),
-      e2e: new Sketch(),
+      started: cell.get("started"),
+      ended: endedOf(cell),
+      inputTokens: cell.get("inputTokens"),
+      outputTokens: cell.get("outputTokens"),
+      ttft: cell.sketch("ttft"),
+      tpot: cell.sketch("tpot"),
+      e2e: cell.sketch("e2e"),
     };
-    for (const second of [...this.#seconds, this.#open]) {
-      if (second.atMs < sinceMs) continue;
-      const pair =
-        replica !== undefined
-          ? second.byReplica.get(replica)
-          : model !== undefined
-            ? second.byModel.get(model)
-            : second;
-      const cell = pair?.[population];
-      if (cell === undefined) continue;
-      figures.started += cell.started;
-      figures.inputTokens += cell.inputTokens;
-      figures.outputTokens += cell.outputTokens;
-      for (const [kind, count] of Object.entries(cell.ended) as [OutcomeKind, number][])
-        figures.ended[kind] = (figures.ended[kind] ?? 0) + count;
-      figures.ttft.merge(cell.ttft);
-      figures.tpot.merge(cell.tpot);
-      figures.e2e.merge(cell.e2e);
-    }
-    return figures;
   }
 
-  #sample(live: { timer: ExchangeTimer; countedEvents: number; countedFirst: boolean }): void {
+  #countsOf(fact: Fact, countedEvents: number): readonly (readonly [CounterName, number])[] {
+    const { tokens, outcome, attempts } = fact.exchange;
+    const counts: (readonly [CounterName, number])[] = [
+      [outcome.kind, 1],
+      ["inputTokens", tokens.input ?? 0],
+      ["cachedInputTokens", tokens.cachedInput ?? 0],
+      ["reasoningTokens", tokens.reasoning ?? 0],
+      // What the usage says beyond the events counted while it ran belongs to the second it ended in.
+      ["outputTokens", Math.max(0, (tokens.output ?? 0) - countedEvents)],
+      ["retries", Math.max(0, attempts.length - 1)],
+    ];
+    const by = countedByCounter(tokens.countedBy);
+    if (by !== null) counts.push([by, tokens.output ?? 0]);
+    if (outcome.kind === "completed") counts.push([verdictOf(fact, this.goodput), 1]);
+    return counts;
+  }
+
+  #sample(live: Live): void {
     const view = live.timer.view();
     const fresh = view.outputEvents - live.countedEvents;
     live.countedEvents = view.outputEvents;
-    const first =
-      view.firstTokenMs !== null && !live.countedFirst ? view.firstTokenMs - view.startedMs : null;
-    live.countedFirst ||= first !== null;
-    for (const cell of this.#cells(view.origin, view.replica, view.model)) {
-      cell.inFlight++;
-      cell.outputTokens += fresh;
-      if (first !== null) cell.ttft.add(first);
+    const firstMs = live.countedFirst ? null : firstTokenOf(view);
+    live.countedFirst ||= firstMs !== null;
+    const { origin, replica } = view;
+    if (origin === "probe") return;
+    const { model } = live;
+    for (const cell of this.#cells(origin, { model, replica, client: clientOf(live) })) {
+      cell.count("inFlightSum");
+      cell.count("outputTokens", fresh);
+      cell.observe("ttft", firstMs);
     }
   }
 
   /** Every cell of the running second a request counts in. */
-  #cells(origin: Exchange["origin"], replica: string | null, model: string): Cell[] {
-    if (origin === "probe") return [];
-    const cells = [this.#open[origin]];
-    if (replica !== null)
-      cells.push(pairOf(this.#open.byReplica as Map<string, Pair>, replica)[origin]);
-    if (model !== "") cells.push(pairOf(this.#open.byModel as Map<string, Pair>, model)[origin]);
+  #cells(population: Population, of: Pick<Exchange, Dimension>): Cell[] {
+    const cells = [this.#cell(partKey({ population }))];
+    for (const dimension of ["model", "replica", "client"] as const) {
+      const label = of[dimension];
+      if (label === null || label === "") continue;
+      const known = this.#labels[dimension];
+      if (known.size < LABELS_MAX[dimension]) known.add(label);
+      const bounded = known.has(label) ? label : "other";
+      cells.push(this.#cell(partKey({ population, [dimension]: bounded })));
+    }
     return cells;
   }
-}
 
-function pairOf(pairs: Map<string, Pair>, key: string): Pair {
-  const bounded = pairs.has(key) || pairs.size < REPLICAS_MAX ? key : "other";
-  let pair = pairs.get(bounded);
-  if (pair === undefined) {
-    pair = { real: new Cell(), synthetic: new Cell() };
-    pairs.set(bounded, pair);
+  #cell(part: string): Cell {
+    let cell = this.#open.get(part);
+    if (cell === undefined) {
+      cell = new Cell();
+      this.#open.set(part, cell);
+    }
+    return cell;
   }
-  return pair;
 }
 
-function newSecond(atMs: number): Second {
-  return {
-    atMs,
-    real: new Cell(),
-    synthetic: new Cell(),
-    byReplica: new Map(),
-    byModel: new Map(),
-  };
+interface TrafficParts {
+  readonly ladder: Ladder;
+  readonly goodput: GoodputOptions;
 }
 
-function frozenTick(second: Second): Tick {
-  const byReplica = Object.fromEntries(
-    [...second.byReplica].map(([id, { real, synthetic }]) => [
-      id,
-      { real: real.frozen(), synthetic: synthetic.frozen() },
-    ]),
-  );
-  return {
-    atMs: second.atMs,
-    real: second.real.frozen(),
-    synthetic: second.synthetic.frozen(),
-    byReplica,
-  };
+/** Which of its promises a completed request kept. A target that does not apply is not missed. */
+function verdictOf({ ttftMs, tpotMs }: Fact, target: GoodputOptions): CounterName {
+  const isSlowFirst = ttftMs !== null && ttftMs >= target.ttftMs;
+  const isSlowAfter = tpotMs !== null && tpotMs >= target.tpotMs;
+  if (isSlowFirst) return isSlowAfter ? "slowBoth" : "slowTtft";
+  return isSlowAfter ? "slowTpot" : "good";
+}
+
+function firstTokenOf(view: InFlightView): number | null {
+  return view.firstTokenMs === null ? null : view.firstTokenMs - view.startedMs;
+}
+
+function clientOf({ timer }: Live): string | null {
+  return timer.start.client ?? null;
+}
+
+function newLabels(): Record<Dimension, Set<string>> {
+  return { model: new Set(), replica: new Set(), client: new Set() };
 }

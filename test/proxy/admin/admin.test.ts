@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { request } from "undici";
 import { WebSocket } from "ws";
 import type { Frame, SnapshotFrame, TickFrame } from "../../../proxy/live/frames.ts";
+import type { SeriesAnswer } from "../../../proxy/telemetry/series.ts";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../../harness/fleet.ts";
 
 let fleet: TestFleet;
@@ -38,7 +39,7 @@ describe("the live feed", () => {
   test("sends a snapshot, then what happened each second", async () => {
     const { socket, frames } = await open();
     const snapshot = frames[0] as SnapshotFrame;
-    expect(snapshot).toMatchObject({ kind: "snapshot", version: 1, tickMs: 1000 });
+    expect(snapshot).toMatchObject({ kind: "snapshot", version: 2, tickMs: 1000 });
     expect(snapshot.replicas.map((replica) => replica.id)).toEqual(["vllm-0", "sglang-1"]);
     await chat(5);
     await until(
@@ -92,6 +93,65 @@ describe("the API", () => {
     expect(one.attempts).toHaveLength(1);
   });
 
+  test("tells the history of a metric by replica, out of the same traffic as the request list", async () => {
+    await chat(3);
+    const total = fleet.proxy.telemetry.ring.total;
+    await until(
+      () => fleet.proxy.telemetry.traffic.ticks().at(-1)?.real.ended.completed === undefined,
+      "a second after the last request",
+    );
+    const answer = (await (
+      await get("/api/v1/series?metric=ttft&by=replica&window=15m&bins=1")
+    ).body.json()) as SeriesAnswer;
+    expect(answer).toMatchObject({
+      unit: "ms",
+      origin: "real",
+      by: "replica",
+      kind: "distribution",
+    });
+    expect(answer.lines.reduce((sum, line) => sum + line.total.n, 0)).toBe(total);
+    for (const line of answer.lines) {
+      expect(line.points.reduce((sum, point) => sum + point.n, 0)).toBe(line.total.n);
+      expect(
+        line.points.filter((point) => point.n === 0).every((point) => (point.p50 ?? null) === null),
+      ).toBe(true);
+    }
+  });
+
+  test("puts a deploy in the events lane", async () => {
+    const post = async (body: object): Promise<number> =>
+      (
+        await request(`${fleet.proxy.adminUrl}/api/v1/events`, {
+          method: "POST",
+          headers: JSON_HEADERS,
+          body: JSON.stringify(body),
+        })
+      ).statusCode;
+    expect(await post({ kind: "deploy", subject: "vllm 0.19" })).toBe(201);
+    expect(await post({ kind: "replica-down", subject: "r0" })).toBe(400);
+    expect(await post({ subject: "" })).toBe(400);
+    expect(await post({ subject: "x".repeat(101) })).toBe(400);
+    const { events } = (await (await get("/api/v1/events?limit=1")).body.json()) as {
+      events: object[];
+    };
+    expect(events).toMatchObject([{ kind: "deploy", subject: "vllm 0.19" }]);
+  });
+
+  test("documents every route, and every documented route is there", async () => {
+    const { paths } = (await (await get("/api/v1/openapi.json")).body.json()) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
+    for (const [path, methods] of Object.entries(paths)) {
+      if (!("get" in methods)) continue;
+      const id = [...fleet.proxy.telemetry.ring.newest()][0]!.id;
+      const answer = await get(
+        path.replace("{id}", id) + (path.endsWith("/series") ? "?metric=ttft" : ""),
+      );
+      await answer.body.dump();
+      expect([path, answer.statusCode]).toEqual([path, 200]);
+    }
+  });
+
   test("drains a replica and takes it back", async () => {
     const post = async (action: string): Promise<number> => {
       const answer = await request(`${fleet.proxy.adminUrl}/api/v1/replicas/vllm-0/${action}`, {
@@ -118,6 +178,15 @@ describe("the API", () => {
     ["/api/v1/requests?state=odd", 400, "state"],
     ["/api/v1/requests/nobody", 404, "nobody"],
     ["/api/v1/nothing", 404, "/api/v1/nothing"],
+    ["/api/v1/series", 400, "metric"],
+    ["/api/v1/series?metric=odd", 400, "odd"],
+    ["/api/v1/series?metric=ttft&by=colour", 400, "colour"],
+    ["/api/v1/series?metric=ttft&window=soon", 400, "soon"],
+    ["/api/v1/series?metric=ttft&window=99d", 400, "99d"],
+    ["/api/v1/series?metric=ttft&origin=probe", 400, "probe"],
+    ["/api/v1/events?limit=many", 400, "many"],
+    ["/api/v1/requests?from=yesterday", 400, "yesterday"],
+    ["/api/v1/requests?preset=odd", 400, "odd"],
   ])("refuses %s in a sentence that names it", async (path, status, named) => {
     const answer = await get(path);
     expect(answer.statusCode).toBe(status);

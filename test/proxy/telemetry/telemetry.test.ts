@@ -1,91 +1,38 @@
 import { describe, expect, test } from "vitest";
-import { engines } from "../../../engines/index.ts";
-import type { Origin } from "../../../engines/exchange.ts";
-import { ExchangeTimer } from "../../../engines/exchange-timer.ts";
+import { readExposition } from "../../../engines/exposition.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
+import type { Tick } from "../../../proxy/live/frames.ts";
 import { EXCHANGES_MAX, ExchangeRing } from "../../../proxy/telemetry/exchange-ring.ts";
 import { Feed } from "../../../proxy/telemetry/feed.ts";
 import { metricTable } from "../../../proxy/telemetry/metric-table.ts";
-import { Prometheus } from "../../../proxy/telemetry/prometheus.ts";
-import { Traffic } from "../../../proxy/telemetry/traffic.ts";
-import { readExposition } from "../../../engines/exposition.ts";
-import type { Fleet, ReplicaView } from "../../../proxy/upstream/fleet.ts";
+import { createTelemetry, type Telemetry } from "../../../proxy/telemetry/telemetry.ts";
+import { begin, DONE, exchangeOf, fleetOf, TOKEN } from "../../harness/exchanges.ts";
 
-const token = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
-const done = Buffer.from(
-  'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\ndata: [DONE]\n\n',
-);
-let nextId = 0;
-
-function begin(
-  clock: VirtualClock,
-  feed: Feed,
-  { origin = "real", model = "m" }: { origin?: Origin; model?: string } = {},
-): ExchangeTimer {
-  const timer = new ExchangeTimer(
-    {
-      id: `x${nextId++}`,
-      origin,
-      route: "chat",
-      model,
-      streamed: true,
-      startedMs: clock.nowMs(),
-      bytesIn: 0,
-    },
-    clock,
-  );
-  feed.began(timer);
-  timer.received();
-  timer.routed("r0", engines.vllm, {
-    policy: "least-in-flight",
-    reason: "least_in_flight",
-    sentence: "…",
-  });
-  timer.headers(200, "text/event-stream");
-  return timer;
+function meterOf(models: readonly string[] = ["m"]): {
+  clock: VirtualClock;
+  meter: Telemetry;
+  ticks: Tick[];
+} {
+  const clock = new VirtualClock();
+  const meter = createTelemetry({ clock, fleet: fleetOf(models) });
+  const ticks: Tick[] = [];
+  meter.onTick((tick) => ticks.push(tick));
+  return { clock, meter, ticks };
 }
-
-const view = (models: readonly string[]): ReplicaView => ({
-  id: "r0",
-  url: "http://r0",
-  engine: "vllm",
-  version: null,
-  models,
-  state: "up",
-  because: "",
-  sinceMs: 0,
-  weight: 1,
-  inFlight: 0,
-  breakerOpen: false,
-  stats: null,
-  statsAtMs: null,
-  lastProbe: null,
-});
-const fleetOf = (models: readonly string[]): Fleet => ({
-  views: () => [view(models)],
-  add: () => view(models),
-  remove: () => {},
-  drain: () => {},
-  undrain: () => {},
-  disable: () => {},
-});
 
 describe("traffic", () => {
   test("counts output in the second it came, unfinished requests included, and each token once", () => {
-    const clock = new VirtualClock();
-    const traffic = new Traffic(clock);
-    const feed = new Feed([traffic]);
-    const timer = begin(clock, feed);
+    const { clock, meter, ticks } = meterOf();
+    const timer = begin(clock, meter.feed);
     clock.advance(100);
-    timer.chunk(token);
+    timer.chunk(TOKEN);
     clock.advance(900);
-    const first = traffic.tick();
-    timer.chunk(token);
-    timer.chunk(token);
-    timer.chunk(done);
-    feed.closed(timer, timer.end({ kind: "answered" }));
+    timer.chunk(TOKEN);
+    timer.chunk(TOKEN);
+    timer.chunk(DONE);
+    meter.feed.closed(timer, timer.end({ kind: "answered" }));
     clock.advance(1_000);
-    const second = traffic.tick();
+    const [first, second] = ticks as [Tick, Tick];
     expect([first.real.outputTokens, second.real.outputTokens]).toEqual([1, 2]);
     expect([first.real.inFlight, second.real.inFlight]).toEqual([1, 0]);
     expect(first.real.ttft.filter((_, index) => index % 2 === 1)).toEqual([1]);
@@ -94,39 +41,70 @@ describe("traffic", () => {
   });
 
   test("never mixes real and synthetic, and counts probes nowhere", () => {
-    const clock = new VirtualClock();
-    const traffic = new Traffic(clock);
-    const feed = new Feed([traffic]);
+    const { clock, meter, ticks } = meterOf();
     for (const origin of ["real", "synthetic", "synthetic", "probe"] as const) {
-      const timer = begin(clock, feed, { origin });
-      timer.chunk(token);
-      timer.chunk(done);
-      feed.closed(timer, timer.end({ kind: "answered" }));
+      const timer = begin(clock, meter.feed, { origin });
+      timer.chunk(TOKEN);
+      timer.chunk(DONE);
+      meter.feed.closed(timer, timer.end({ kind: "answered" }));
     }
-    const tick = traffic.tick();
-    expect(tick.real.ended).toEqual({ completed: 1 });
-    expect(tick.synthetic.ended).toEqual({ completed: 2 });
-    expect(tick.byReplica["r0"]!.real.outputTokens).toBe(3);
+    clock.advance(1_000);
+    expect(ticks[0]!.real.ended).toEqual({ completed: 1 });
+    expect(ticks[0]!.synthetic.ended).toEqual({ completed: 2 });
+    expect(ticks[0]!.byReplica["r0"]!.real!.outputTokens).toBe(3);
   });
 
   test("a window is the sum of its seconds and forgets older ones", () => {
-    const clock = new VirtualClock();
-    const traffic = new Traffic(clock);
-    const feed = new Feed([traffic]);
+    const { clock, meter } = meterOf();
     for (let second = 0; second < 10; second++) {
-      const timer = begin(clock, feed);
+      const timer = begin(clock, meter.feed);
       clock.advance(50 * (second + 1));
-      timer.chunk(token);
-      timer.chunk(done);
-      feed.closed(timer, timer.end({ kind: "answered" }));
+      timer.chunk(TOKEN);
+      timer.chunk(DONE);
+      meter.feed.closed(timer, timer.end({ kind: "answered" }));
       clock.advance(1_000 - 50 * (second + 1));
-      traffic.tick();
     }
-    const window = traffic.window(4_000, { population: "real" });
+    const window = meter.traffic.window(4_000, { population: "real" });
     expect(window.ended).toEqual({ completed: 4 });
     expect(window.inputTokens).toBe(28);
     expect(Math.abs(window.ttft.quantile(1)! - 500) / 500).toBeLessThan(0.01);
-    expect(traffic.window(4_000, { population: "real", replica: "nobody" }).ended).toEqual({});
+    const nobody = meter.traffic.window(4_000, { population: "real", replica: "nobody" });
+    expect(nobody.ended).toEqual({});
+  });
+
+  test("a second that is closed late still holds only what ended in it", () => {
+    const { clock, meter, ticks } = meterOf();
+    meter.feed.ended(exchangeOf({ endedMs: 999 }));
+    meter.feed.ended(exchangeOf({ endedMs: 1_000 }));
+    meter.feed.ended(exchangeOf({ endedMs: 2_500 }));
+    clock.advance(5_000);
+    expect(ticks.map((tick) => tick.real.ended.completed ?? 0)).toEqual([1, 1, 1, 0, 0]);
+    expect(ticks.map((tick) => tick.atMs)).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
+  });
+
+  test("a suspended machine leaves a gap and not an hour of zeros", () => {
+    const { clock, meter, ticks } = meterOf();
+    clock.advance(1_000);
+    meter.stop();
+    const woken = new VirtualClock(3_600_000);
+    const again = createTelemetry({ clock: woken, fleet: fleetOf(["m"]) });
+    again.traffic.skipTo(7_200_000);
+    expect(again.traffic.closesMs).toBe(7_201_000);
+    expect(ticks).toHaveLength(1);
+  });
+
+  test("says which promise a completed request broke", () => {
+    const { clock, meter, ticks } = meterOf();
+    for (const [ttftMs, gap] of [
+      [10, 10],
+      [1_000, 10],
+      [10, 100],
+      [5_000, 900],
+    ] as const)
+      meter.feed.ended(exchangeOf({ endedMs: 900, ttftMs, gapsMs: [gap, gap] }));
+    meter.feed.ended(exchangeOf({ endedMs: 900, outcome: { kind: "failed", code: "x" } }));
+    clock.advance(1_000);
+    expect(ticks[0]!.real.goodput).toEqual({ good: 1, slowTtft: 1, slowTpot: 1, slowBoth: 1 });
   });
 });
 
@@ -135,16 +113,15 @@ describe("the metrics page", () => {
     models: readonly string[],
     asked: string,
   ): Promise<ReturnType<typeof readExposition>> {
-    const clock = new VirtualClock();
-    const prometheus = new Prometheus(fleetOf(models), clock);
-    const feed = new Feed([prometheus]);
-    const timer = begin(clock, feed, { model: asked });
+    const { clock, meter } = meterOf(models);
+    const timer = begin(clock, meter.feed, { model: asked });
     clock.advance(250);
-    timer.chunk(token);
+    timer.chunk(TOKEN);
     clock.advance(20);
-    timer.chunk(Buffer.concat([token, done]));
-    feed.closed(timer, timer.end({ kind: "answered" }));
-    return readExposition(await prometheus.text());
+    timer.chunk(Buffer.concat([TOKEN, DONE]));
+    meter.feed.closed(timer, timer.end({ kind: "answered" }));
+    meter.settle();
+    return readExposition(await meter.prometheus.text());
   }
 
   test("holds every family of the table", async () => {
