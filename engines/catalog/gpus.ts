@@ -1,8 +1,13 @@
+import rows from "./data/gpus.json" with { type: "json" };
+import { squeeze } from "./nearest.ts";
+
 /** What a GPU can do, from its maker's data sheet. Dense rates, no sparsity. */
 export interface Gpu {
   readonly name: string;
   /** Shown to people. */
   readonly title: string;
+  /** As `nvidia-smi` and engines print it; with dashes for blanks, the Kubernetes node label `nvidia.com/gpu.product`. */
+  readonly product: string;
   /** Memory bandwidth, bytes per second. */
   readonly bandwidth: number;
   readonly flopsBf16: number;
@@ -10,46 +15,71 @@ export interface Gpu {
   readonly flopsFp8: number;
   /** Bytes a process sees, not the label's. */
   readonly memoryBytes: number;
-  /** Link to its peers relative to an H100 SXM's NVLink: all-reduce time scales with its inverse. */
+  /** What joins it to its peers, and how much it carries both ways together, bytes per second. */
+  readonly link: "nvlink" | "nvlink-bridge" | "pcie";
+  readonly linkBandwidth: number;
+  /** The link relative to an H100 SXM's NVLink: all-reduce time scales with its inverse. */
   readonly linkScale: number;
+  /** Cards of this kind in one machine at most, as sold. */
+  readonly perMachine: number;
 }
+
+export type GpuName = keyof typeof rows;
 
 const TERA = 1e12;
-const GB = 1e9;
+const GIGA = 1e9;
 
-/** Sources: NVIDIA data sheets (H100, H200, B200, A100, L40S, L4) and the Ada white paper (RTX 4090). */
-export const gpus = {
-  h100: gpu("h100", "H100 SXM 80 GB", [3.35, 989, 1979, 85.52, 1]),
-  "h100-pcie": gpu("h100-pcie", "H100 PCIe 80 GB", [2.0, 756, 1513, 85.52, 0.13]),
-  "h100-nvl": gpu("h100-nvl", "H100 NVL 94 GB", [3.9, 835, 1671, 100.1, 0.66]),
-  h200: gpu("h200", "H200 SXM 141 GB", [4.8, 989, 1979, 150.7, 1]),
-  b200: gpu("b200", "B200 180 GB", [8.0, 2250, 4500, 192.2, 2]),
-  a100: gpu("a100", "A100 SXM 80 GB", [2.04, 312, 312, 85.1, 0.66]),
-  l40s: gpu("l40s", "L40S 48 GB", [0.864, 362, 733, 47.8, 0.07]),
-  l4: gpu("l4", "L4 24 GB", [0.3, 121, 242, 23.6, 0.07]),
-  "rtx-4090": gpu("rtx-4090", "GeForce RTX 4090 24 GB", [1.008, 165, 330, 25.2, 0.07]),
-} satisfies Record<string, Gpu>;
+/** Sources of every figure stand in this folder's README. */
+export const gpus: Readonly<Record<GpuName, Gpu>> = Object.fromEntries(
+  Object.entries(rows).map(([name, row]) => [
+    name,
+    {
+      name,
+      title: row.title,
+      product: row.product,
+      bandwidth: row.terabytesPerSecond * TERA,
+      flopsBf16: row.bf16Teraflops * TERA,
+      flopsFp8: row.fp8Teraflops * TERA,
+      memoryBytes: row.memoryGb * GIGA,
+      link: row.link as Gpu["link"],
+      linkBandwidth: row.linkGbPerSecond * GIGA,
+      linkScale: row.linkScale,
+      perMachine: row.perMachine,
+    },
+  ]),
+) as Record<GpuName, Gpu>;
 
-export type GpuName = keyof typeof gpus;
+/** What people call a card, squeezed; each leads to one row. */
+const ALIASES: Readonly<Record<string, GpuName>> = {
+  h100sxm: "h100",
+  h100sxm5: "h100",
+  h10080gb: "h100",
+  h200sxm: "h200",
+  a100sxm: "a100",
+  a10080gb: "a100",
+  a100sxm480gb: "a100",
+  a10040: "a100-40gb",
+  a100sxm440gb: "a100-40gb",
+  rtx4090: "rtx-4090",
+  "4090": "rtx-4090",
+  geforcertx4090: "rtx-4090",
+};
 
-/** Finds a GPU by name; `null` when the catalogue has none of that name. */
-export function findGpu(name: string): Gpu | null {
-  return Object.values(gpus).find((known) => known.name === name.toLowerCase()) ?? null;
+/** Whether the card multiplies fp8 faster than bf16. */
+export function hasFp8(gpu: Gpu): boolean {
+  return gpu.flopsFp8 > gpu.flopsBf16;
 }
 
-function gpu(
-  name: string,
-  title: string,
-  figures: readonly [number, number, number, number, number],
-): Gpu {
-  const [terabytes, bf16, fp8, memory, linkScale] = figures;
-  return {
-    name,
-    title,
-    bandwidth: terabytes * TERA,
-    flopsBf16: bf16 * TERA,
-    flopsFp8: fp8 * TERA,
-    memoryBytes: memory * GB,
-    linkScale,
-  };
+/**
+ * Finds a GPU by its name here, by what people call it ("H100 SXM", "4090") or by what `nvidia-smi` prints
+ * ("NVIDIA H100 80GB HBM3"); `null` when the catalogue has none of that name.
+ */
+export function findGpu(name: string): Gpu | null {
+  const wanted = squeeze(name).replace(/^nvidia/, "");
+  const alias = ALIASES[wanted];
+  if (alias !== undefined) return gpus[alias];
+  const found = Object.values(gpus).find(
+    (gpu) => squeeze(gpu.name) === wanted || squeeze(gpu.product).replace(/^nvidia/, "") === wanted,
+  );
+  return found ?? null;
 }

@@ -1,4 +1,5 @@
 import rows from "./data/models.json" with { type: "json" };
+import { eitherOf, nearest, squeeze } from "./nearest.ts";
 
 /** A decoder-only transformer, as far as its speed and memory depend on it. */
 export interface Model {
@@ -45,18 +46,49 @@ export const WEIGHT_BYTES: Record<WeightType, number> = { bf16: 2, fp8: 1, mxfp4
 export const models = rows as readonly Model[];
 
 /**
- * Finds a model by repository id, by the part after the slash, or by that part without its
- * `-Instruct` ending; case does not matter. `null` when the catalogue has none.
+ * Finds a model by repository id or by what people and engines call it: the part after the slash, with or without the endings that
+ * name its tuning and its weight type, dots, dashes and colons as they come ("llama3.1:8b", "Meta-Llama-3.1-8B-Instruct-FP8").
+ * `null` when the catalogue has none: {@link nearest} has suggestions.
  */
 export function findModel(name: string): Model | null {
-  const wanted = name.toLowerCase();
-  const short = (id: string): string => id.slice(id.indexOf("/") + 1).toLowerCase();
-  const bare = (id: string): string => short(id).replace(/-(instruct|it|chat)\b.*$/, "");
-  for (const key of [(id: string) => id.toLowerCase(), short, bare]) {
-    const found = models.find((model) => key(model.id) === key(wanted));
+  for (const key of KEYS) {
+    const wanted = key(name);
+    const found = wanted === "" ? undefined : models.find((model) => key(model.id) === wanted);
     if (found !== undefined) return found;
   }
   return null;
+}
+
+/** What one sentence can say of a name the catalogue has not. */
+export function unknownModel(name: string): string {
+  const offered = nearest(
+    name,
+    models.map((model) => model.id),
+  );
+  return `model "${name}" is not in the catalogue: did you mean ${eitherOf(offered)}?`;
+}
+
+/** Endings that say how weights are stored or packed, not what they are. */
+const PACKING =
+  /[-_.:]?(fp8(-(dynamic|block))?|bf16|nvfp4|w8a8|awq|gptq(-int[48])?|bnb-4bit|gguf|q\d(_[01]|_k(_[sml])?)?)$/;
+/** Endings that say how it was tuned to talk. */
+const TUNING = /-(instruct|it|chat)(-v?[\d.]+|-hf|-\d{4})*$/;
+
+/** From the most exact reading of a name to the loosest; the first that finds something wins. */
+const KEYS: readonly ((name: string) => string)[] = [
+  (name) => name.toLowerCase(),
+  (name) => shortOf(name),
+  (name) => squeeze(unpacked(shortOf(name))),
+  (name) => squeeze(unpacked(shortOf(name)).replace(TUNING, "")),
+];
+
+function shortOf(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1).toLowerCase();
+}
+
+function unpacked(short: string): string {
+  const bare = short.replace(/^meta-/, "").replace(PACKING, "");
+  return bare === short ? bare : unpacked(bare);
 }
 
 /** Weights in parameters: all of them, and those outside the expert blocks. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
+import { recipeCommand } from "./recipe.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
@@ -13,5 +14,6 @@ export const commands = {
   sim: simCommand,
   sweep: sweepCommand,
   replay: replayCommand,
+  recipe: recipeCommand,
   config: configCommand,
 } satisfies Record<string, () => Command>;
