@@ -15,6 +15,8 @@ export interface HttpTargetOptions {
   readonly clock: Clock;
   /** Asks for exactly the planned output length; otherwise it is only an upper bound. */
   readonly exactLength: boolean;
+  /** Dialect that forces the length where it is not `engine`: a proxy speaks for engines of another. */
+  readonly forceWith?: Engine;
 }
 
 /** An engine closes idle connections after 5 s; we must be first. */
@@ -41,10 +43,10 @@ export class HttpTarget implements Target {
   }
 
   send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
-    const { clock, engine, model, exactLength } = this.#options;
+    const { clock, engine, model, exactLength, forceWith = engine } = this.#options;
     const open = { model, ...prompt.body, stream: true, stream_options: { include_usage: true } };
     const full = exactLength
-      ? engine.forceLength(open, prompt.outputTokens)
+      ? forceWith.forceLength(open, prompt.outputTokens)
       : { ...open, max_tokens: prompt.outputTokens };
     const body = JSON.stringify(full);
     const timer = new ExchangeTimer(

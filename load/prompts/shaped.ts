@@ -1,23 +1,19 @@
 import type { Random } from "../../engines/random.ts";
 import type { Prompt, PromptSource } from "../target.ts";
-import type { TraceRow } from "../trace.ts";
-import { blockWords, words } from "./words.ts";
+import { words } from "./words.ts";
 
 /** Tokens one short English word takes, space included, in the vocabularies of current models: about one. */
 const TOKENS_PER_WORD = 1;
 /** What a chat template adds. Close enough for traffic; a sweep calibrates instead. */
 const TEMPLATE_TOKENS = 8;
-/** Tokens one block id of a Mooncake trace stands for (FAST25-release/traces). */
-const BLOCK_TOKENS = 512;
-
 /** A chat request of about a given size: the shape is real, the text is noise. */
 export function shapedPrompt(
-  shape: Pick<TraceRow, "inputTokens" | "outputTokens" | "blockIds">,
+  shape: { readonly inputTokens: number; readonly outputTokens: number },
   random: Random,
 ): Prompt {
-  const { inputTokens, outputTokens, blockIds } = shape;
+  const { inputTokens, outputTokens } = shape;
   const count = Math.max(1, Math.round((inputTokens - TEMPLATE_TOKENS) / TOKENS_PER_WORD));
-  const content = blockIds === null ? words(random, count) : sharedText(blockIds, count);
+  const content = words(random, count);
   return {
     route: "chat",
     body: { messages: [{ role: "user", content }] },
@@ -32,12 +28,5 @@ export function uniformPrompts(shape: {
   readonly inputTokens: number;
   readonly outputTokens: number;
 }): PromptSource {
-  return { next: (random) => shapedPrompt({ ...shape, blockIds: null }, random) };
-}
-
-function sharedText(blockIds: readonly number[], count: number): string {
-  const blocks = blockIds.map((id, index) =>
-    blockWords(id, Math.min(BLOCK_TOKENS, Math.max(0, count - index * BLOCK_TOKENS))),
-  );
-  return blocks.filter((text) => text !== "").join(" ");
+  return { next: (random) => shapedPrompt(shape, random) };
 }

@@ -5,6 +5,7 @@ import type { AdminOptions } from "./app.ts";
 import { openApi } from "./openapi.ts";
 import { requestRoutes } from "./request-routes.ts";
 import { telemetryRoutes } from "./telemetry-routes.ts";
+import { recordTrace } from "./trace-route.ts";
 
 const FLEET_STATUS = { not_found: 404, invalid_replica: 400, conflict: 409 } as const;
 
@@ -14,6 +15,7 @@ export function apiRoutes(options: AdminOptions): Hono {
   api.route("/", telemetryRoutes(options));
   api.route("/requests", requestRoutes(options));
   api.route("/replicas", replicaRoutes(options));
+  api.get("/trace", (context) => recordTrace(context, options));
   api.get("/openapi.json", (context) => context.json(openApi(options.release)));
   api.all("*", (context) =>
     refuse(context, 404, "not_found", `There is no ${context.req.path.slice(0, 200)}.`),

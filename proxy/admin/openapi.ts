@@ -35,6 +35,11 @@ export const paths = {
       query("bins", "1 adds each point's bins, for heatmaps.", { enum: ["0", "1"] }),
     ]),
   },
+  "/api/v1/trace": {
+    get: ok(
+      "Shapes of the real requests that begin from now on, a JSON line each, until the reader leaves.",
+    ),
+  },
   "/api/v1/slos": {
     get: ok("Promises: attainment, budget, burn rates, alerts, exhaustion; worst budget first."),
   },

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { recipeCommand } from "./recipe.ts";
+import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
@@ -13,6 +14,7 @@ export const commands = {
   serve: serveCommand,
   sim: simCommand,
   sweep: sweepCommand,
+  record: recordCommand,
   replay: replayCommand,
   recipe: recipeCommand,
   config: configCommand,

@@ -10,6 +10,9 @@ import { CommandError, EXIT } from "./exit.ts";
 
 /** How long a target may take to say what it is. */
 const PROBE_TIMEOUT_MS = 5_000;
+/** The one request that tries out forced lengths: unusual enough not to be where an answer ends by itself. */
+const FORCED_TOKENS = 3;
+const LENGTH_TIMEOUT_MS = 30_000;
 
 export interface OpenTarget {
   readonly target: HttpTarget;
@@ -58,14 +61,38 @@ export async function openTarget(text: string, wanted: string | undefined): Prom
     );
   }
   const engine = engines[recognition.engine];
+  const forceWith = recognition.engine === "openai" ? await lengthForcer(url, model) : engine;
   const target = new HttpTarget({
     url,
     model,
     engine,
     clock: systemClock,
-    exactLength: recognition.engine !== "openai",
+    exactLength: forceWith !== null,
+    ...(forceWith === null ? {} : { forceWith }),
   });
   return { target, model, engine, recognition };
+}
+
+/**
+ * The dialect whose fields make a server of unknown kind produce an exact length, tried with one request of three tokens: a
+ * proxy in front of engines hands the fields on, a hosted service refuses or ignores them. `null` when none does.
+ */
+async function lengthForcer(url: string, model: string): Promise<Engine | null> {
+  const ask = { model, messages: [{ role: "user", content: "Hello" }] };
+  try {
+    const { statusCode, body } = await request(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(engines.vllm.forceLength(ask, FORCED_TOKENS)),
+      signal: AbortSignal.timeout(LENGTH_TIMEOUT_MS),
+    });
+    const answer = engines.openai.readAnswer(await body.text(), "chat");
+    const exact = statusCode === 200 && answer.usage?.outputTokens === FORCED_TOKENS;
+    return exact ? engines.vllm : null;
+  } catch {
+    // Too slow to say, or no answer at all: the run itself will tell more than this could.
+    return null;
+  }
 }
 
 function originFlag(text: string): string {

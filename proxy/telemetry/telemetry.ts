@@ -31,7 +31,7 @@ export interface Telemetry {
   /** Calls `listener` once a second with the second just closed; `judged` when promises were judged anew. */
   onTick(listener: (tick: Tick, judged: boolean) => void): Cancel;
   /** Adds a reader of the stream after the fact; it stays for good. */
-  listen(listener: FeedListener): void;
+  listen(listener: FeedListener): Cancel;
   /** Counts everything that has ended so far: for whoever reads between two ticks. */
   settle(): void;
   stop(): void;
@@ -105,8 +105,12 @@ class Meter implements Telemetry {
     };
   }
 
-  listen(listener: FeedListener): void {
+  listen(listener: FeedListener): Cancel {
     this.#readers.push(listener);
+    return () => {
+      const index = this.#readers.indexOf(listener);
+      if (index !== -1) this.#readers.splice(index, 1);
+    };
   }
 
   settle(): void {

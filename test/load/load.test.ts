@@ -1,6 +1,3 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Exchange } from "../../engines/exchange.ts";
 import { engines } from "../../engines/index.ts";
@@ -10,12 +7,11 @@ import { VirtualClock } from "../../engines/virtual-clock.ts";
 import { closedLoop } from "../../load/pacers/closed-loop.ts";
 import { planned } from "../../load/pacers/planned.ts";
 import { poisson } from "../../load/pacers/poisson.ts";
-import { shapedPrompt, uniformPrompts } from "../../load/prompts/shaped.ts";
+import { uniformPrompts } from "../../load/prompts/shaped.ts";
 import { percentile, samplesNeeded } from "../../load/statistics/percentile.ts";
 import { summarise } from "../../load/results/smoke-point.ts";
 import { runStage } from "../../load/stage.ts";
 import type { Target } from "../../load/target.ts";
-import { readTrace, TraceError, traces } from "../../load/trace.ts";
 
 /** An engine of known timing in virtual time: first token after `ttftMs`, frozen until `frozenUntilMs`. */
 function scripted(
@@ -81,63 +77,6 @@ async function stage(
   await running;
   return seen;
 }
-
-describe("a trace", () => {
-  test.each([
-    ["azure-conversation", 19_366],
-    ["azure-code", 8_819],
-    ["mooncake-conversation", 5_719],
-    ["mooncake-synthetic", 3_993],
-  ] as const)("%s is read whole, from time zero, in order", async (name, rows) => {
-    const trace = await readTrace(traces[name]);
-    expect(trace).toHaveLength(rows);
-    expect(trace[0]!.atMs).toBe(0);
-    expect(trace.every((row, index) => index === 0 || row.atMs >= trace[index - 1]!.atMs)).toBe(
-      true,
-    );
-  });
-
-  test("of Mooncake keeps its block ids, so that shared beginnings stay shared", async () => {
-    const [first] = await readTrace(traces["mooncake-conversation"]);
-    expect(first!.blockIds!.length).toBeGreaterThan(0);
-    const text = (blockIds: readonly number[]): string =>
-      JSON.stringify(
-        shapedPrompt({ inputTokens: 1100, outputTokens: 1, blockIds }, seededRandom(1)).body,
-      );
-    expect(text([1, 2]).slice(0, 2000)).toBe(text([1, 3]).slice(0, 2000));
-    expect(text([1, 2])).not.toBe(text([1, 3]));
-  });
-
-  test.each([
-    [
-      "a.csv",
-      "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,12,3\nnonsense,1,2\n",
-      "a.csv:3",
-    ],
-    [
-      "b.csv",
-      "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,,3\n",
-      "b.csv:2",
-    ],
-    [
-      "c.jsonl",
-      '{"timestamp":0,"input_length":1,"output_length":2}\n{"timestamp":1\n',
-      "c.jsonl:2",
-    ],
-    ["d.jsonl", '{"input_length":1,"output_length":2}\n', "timestamp (ms) is missing"],
-    ["e.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n", "holds no request"],
-    ["f.txt", "hello", "only .csv"],
-  ])("%s that is malformed is refused naming file and line", async (name, text, sentence) => {
-    const file = join(mkdtempSync(join(tmpdir(), "pitot-")), name);
-    writeFileSync(file, text);
-    await expect(readTrace(file)).rejects.toThrow(TraceError);
-    await expect(readTrace(file)).rejects.toThrow(sentence);
-  });
-
-  test("that is missing says so", async () => {
-    await expect(readTrace("/nowhere.csv")).rejects.toThrow("no such file");
-  });
-});
 
 describe("pacers", () => {
   test.each([

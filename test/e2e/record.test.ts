@@ -1,0 +1,162 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../engines/clock.ts";
+import type { Exchange } from "../../engines/exchange.ts";
+import { engines } from "../../engines/index.ts";
+import { HttpTarget } from "../../load/http-target.ts";
+import { replayTrace } from "../../load/replay.ts";
+import { ascending, percentile } from "../../load/statistics/percentile.ts";
+import { readTrace, type TraceRow, traces } from "../../load/trace.ts";
+import { cutTrace } from "../../load/trace-window.ts";
+import {
+  chatBody,
+  JSON_HEADERS,
+  MODEL,
+  startFleet,
+  type TestFleet,
+  until,
+} from "../harness/fleet.ts";
+
+const CLI = join(import.meta.dirname, "../../proxy/cli.ts");
+/** What a client types; must never be found in a recording. */
+const CANARY = "purple-giraffe-canary";
+
+let fleet: TestFleet;
+let target: HttpTarget;
+let folder: string;
+
+beforeAll(async () => {
+  fleet = await startFleet(["vllm", "sglang", "tensorrt-llm"], { engine: { speed: 20 } });
+  target = new HttpTarget({
+    url: fleet.proxy.dataUrl,
+    model: MODEL,
+    engine: engines.openai,
+    forceWith: engines.vllm,
+    clock: systemClock,
+    exactLength: true,
+  });
+  folder = mkdtempSync(join(tmpdir(), "pitot-record-"));
+});
+afterAll(async () => {
+  await target.close();
+  await fleet.stop();
+  rmSync(folder, { recursive: true });
+});
+
+interface Recording {
+  readonly file: string;
+  /** Ends it as Ctrl-C would; resolves with what it said on stderr. */
+  stop(): Promise<string>;
+}
+
+/** `pitot record` as a user runs it. */
+async function record(name: string): Promise<Recording> {
+  const file = join(folder, name);
+  const child = spawn(
+    process.execPath,
+    [CLI, "record", "--admin", fleet.proxy.adminUrl, "--out", file],
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  let said = "";
+  child.stderr.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  await until(() => said.includes("recording shapes"), "the recording has begun");
+  await systemClock.after(20);
+  return {
+    file,
+    async stop() {
+      await systemClock.after(700);
+      child.kill("SIGINT");
+      const [code] = (await once(child, "close")) as [number];
+      expect(code).toBe(130);
+      return said;
+    },
+  };
+}
+
+async function drive(
+  trace: readonly TraceRow[],
+  speed: number,
+): Promise<readonly { exchange: Exchange; lagMs: number }[]> {
+  const seen: { exchange: Exchange; lagMs: number }[] = [];
+  await replayTrace({
+    trace,
+    target,
+    speed,
+    loop: false,
+    seed: 5,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    onExchange: (exchange, lagMs) => seen.push({ exchange, lagMs }),
+  });
+  return seen;
+}
+
+const shapes = (
+  rows: readonly { inputTokens: number; outputTokens: number }[],
+): readonly string[] =>
+  rows.map(({ inputTokens, outputTokens }) => `${inputTokens}/${outputTokens}`).sort();
+
+test("recorded traffic replays with the same joint shapes at the same moments", async () => {
+  const window = { fromMs: 60_000, lengthMs: 40_000, rowsMax: 400 };
+  const original = cutTrace(await readTrace(traces["azure-conversation"]), window)
+    // A chat template alone is longer than the very shortest prompts of the trace.
+    .filter(({ inputTokens }) => inputTokens > 8);
+  const recording = await record("azure.jsonl");
+  const driven = await drive(original, 15);
+  expect(await recording.stop()).toContain(`recorded ${driven.length} requests`);
+  const recorded = await readTrace(recording.file);
+  expect(shapes(recorded)).toEqual(shapes(original));
+
+  const again = await record("again.jsonl");
+  const seen = await drive(recorded, 1);
+  await again.stop();
+  const replayed = await readTrace(again.file);
+  expect(shapes(replayed)).toEqual(shapes(recorded));
+  // Gaps between arrivals at the proxy, now and when recorded: what the schedule was held to.
+  const errorsMs = replayed.map((row, at) => Math.abs(row.atMs - recorded[at]!.atMs));
+  const lagsMs = seen.map(({ lagMs }) => lagMs);
+  expect(percentile(ascending(lagsMs), 0.5)).toBeLessThan(5);
+  expect(percentile(ascending(errorsMs), 0.5)).toBeLessThan(5);
+});
+
+test("a recording holds conversations by digest, and no word of them", async () => {
+  const recording = await record("private.jsonl");
+  for (const session of ["alice-7", "alice-7", "bob-1"]) {
+    await fetch(`${fleet.proxy.dataUrl}/v1/chat/completions`, {
+      method: "POST",
+      headers: { ...JSON_HEADERS, "x-pitot-session": session, authorization: `Bearer ${CANARY}` },
+      body: chatBody({ prompt: CANARY, tokens: 3 }),
+    }).then((answer) => answer.text());
+  }
+  await recording.stop();
+  const text = readFileSync(recording.file, "utf8");
+  for (const secret of [CANARY, "alice", "bob"]) expect(text).not.toContain(secret);
+  const rows = await readTrace(recording.file);
+  const [first, second, third] = rows.map(({ session }) => session);
+  expect(first).toMatch(/^[0-9a-f]{12}$/);
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
+  expect(rows.map(({ thinkMs }) => thinkMs === null)).toEqual([true, false, true]);
+});
+
+test("a proxy that is not there is said in one sentence, with exit status 3", async () => {
+  const child = spawn(process.execPath, [CLI, "record", "--admin", "http://127.0.0.1:1"], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  const [code] = (await once(child, "close")) as [number];
+  expect(code).toBe(3);
+  expect(said.trim().split("\n")).toHaveLength(1);
+  expect(said).toContain("give the admin address of a running one with --admin");
+});
