@@ -30,7 +30,7 @@ export interface Telemetry {
   readonly events: readonly FleetEvent[];
   /** Calls `listener` once a second with the second just closed; `judged` when promises were judged anew. */
   onTick(listener: (tick: Tick, judged: boolean) => void): Cancel;
-  /** Adds a reader of the stream after the fact; it stays for good. */
+  /** Adds a reader of the stream after the fact. */
   listen(listener: FeedListener): Cancel;
   /** Counts everything that has ended so far: for whoever reads between two ticks. */
   settle(): void;
