@@ -1,14 +1,15 @@
 import { AnswerReader } from "./answer-reader.ts";
+import { type Ending, outcomeOf } from "./ending.ts";
+import { savedTokens, tokensOf } from "./answer-tokens.ts";
 import type { Clock } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import type { TraceContext } from "./trace-context.ts";
 import {
   type AttemptRecord,
   type Exchange,
-  type ExchangeTokens,
   type InferenceRoute,
+  type InFlightView,
   type Origin,
-  type Outcome,
   type Phase,
   type RouteDecision,
 } from "./exchange.ts";
@@ -27,31 +28,6 @@ export interface ExchangeStart {
   readonly client?: string | null;
   readonly session?: string | null;
   readonly trace?: TraceContext | null;
-}
-
-/** How a caller says the exchange is over; what the answer itself said is taken into account. */
-export type Ending =
-  /** The upstream's body ended cleanly: the bytes decide between completed, cut, failed and rejected. */
-  | { readonly kind: "answered" }
-  | { readonly kind: "rejected"; readonly code: string; readonly status: number }
-  /** Broke: `failed` when no output had been seen, else `cut`. */
-  | { readonly kind: "broken"; readonly code: string; readonly status: number | null }
-  | { readonly kind: "cancelled" };
-
-/** A request still under way, as the board shows it. */
-export interface InFlightView {
-  readonly id: string;
-  readonly origin: Origin;
-  readonly route: InferenceRoute;
-  readonly model: string;
-  readonly streamed: boolean;
-  readonly replica: string | null;
-  readonly phase: Phase;
-  readonly startedMs: number;
-  readonly firstTokenMs: number | null;
-  readonly lastTokenMs: number | null;
-  readonly outputEvents: number;
-  readonly attempts: number;
 }
 
 /**
@@ -137,15 +113,56 @@ export class ExchangeTimer {
     this.#answer?.push(bytes, nowMs);
   }
 
-  /** True once any body byte arrived: beyond it a retry would show the client two answers. */
-  get hasBytes(): boolean {
-    return this.#firstByteMs !== null;
-  }
-
   /** True once output was seen. */
   get hasOutput(): boolean {
     const answer = this.#answer;
     return answer !== null && (answer.output.events > 0 || answer.hasUnstreamedOutput);
+  }
+
+  /** What the answer has said of its own end: whatever breaks after the `mark`, nothing of it is missing. */
+  get said(): "nothing" | "reason" | "mark" {
+    if (this.#answer?.done === true) return "mark";
+    return (this.#answer?.finishReason ?? null) === null ? "nothing" : "reason";
+  }
+
+  /**
+   * Since when the next piece of an answer that has begun is waited for; `null` while it has not. Output counts where it
+   * can be told, so that comments (`: ping`) do not hide a stall; bytes count in answers nobody here can read.
+   */
+  get flowingSinceMs(): number | null {
+    const answer = this.#answer;
+    if (answer === null) return null;
+    if (answer.output.lastMs !== null) return answer.output.lastMs;
+    const isReadable = answer.isEventStream && this.start.route !== "other";
+    return isReadable ? null : this.#chunkMs;
+  }
+
+  /** A second meter for an attempt beside this one's. */
+  fork(): ExchangeTimer {
+    const fork = new ExchangeTimer(this.start, this.#clock);
+    fork.#receivedMs = this.#receivedMs;
+    return fork;
+  }
+
+  /** The attempt of a {@link fork} came to nothing; `result` says why. It is part of the one record. */
+  absorb(fork: ExchangeTimer, result: string): void {
+    fork.#closeAttempt(result, fork.#status, this.#clock.nowMs());
+    this.#attempts.push(...fork.#attempts);
+  }
+
+  /** The attempt of a {@link fork} is the one that answers: ours is over with `result`, its measures are now ours. */
+  adopt(fork: ExchangeTimer, result: string): void {
+    this.#closeAttempt(result, this.#status, this.#clock.nowMs());
+    this.#replica = fork.#replica;
+    this.#engine = fork.#engine;
+    this.#decision = fork.#decision;
+    this.#routedMs = fork.#routedMs;
+    this.#attemptStartedMs = fork.#attemptStartedMs;
+    this.#connectedMs = fork.#connectedMs;
+    this.#headersMs = fork.#headersMs;
+    this.#status = fork.#status;
+    this.#answer = fork.#answer;
+    this.#attemptSpanId = fork.#attemptSpanId;
   }
 
   /** Clock reading of the last body chunk or, before one, of the headers, the attempt or the start. */
@@ -204,11 +221,13 @@ export class ExchangeTimer {
     const endedMs = this.#clock.nowMs();
     const phase = this.phase;
     this.#answer?.end();
-    const outcome = this.#outcome(ending, phase);
+    const outcome = outcomeOf(ending, { phase, status: this.#status, answer: this.#answer });
     const status = "status" in ending ? ending.status : this.#status;
     const result = "code" in outcome ? outcome.code : outcome.kind;
     this.#closeAttempt(result === "completed" ? "answered" : result, this.#status, endedMs);
     const output = this.#answer?.output;
+    const tokens = tokensOf(this.#answer);
+    const expected = ending.kind === "cancelled" ? ending.expectedTokens : null;
     return {
       ...this.start,
       label: this.start.label ?? null,
@@ -218,7 +237,8 @@ export class ExchangeTimer {
       replica: this.#replica,
       engine: this.#engine?.name ?? null,
       times: this.#times(endedMs),
-      tokens: tokensOf(this.#answer),
+      tokens,
+      savedTokens: savedTokens(expected, tokens),
       outcome,
       status,
       attempts: this.#attempts,
@@ -227,27 +247,6 @@ export class ExchangeTimer {
       outputEvents: output?.events ?? 0,
       bytesOut: this.#bytesOut,
     };
-  }
-
-  #outcome(ending: Ending, phase: Phase): Outcome {
-    if (ending.kind === "rejected") return { kind: "rejected", code: ending.code };
-    if (ending.kind === "cancelled") return { kind: "cancelled", phase };
-    if (ending.kind === "broken") return this.#broken(ending.code);
-    const status = this.#status ?? 0;
-    if (status >= 500 || status < 200) return { kind: "failed", code: `upstream_status_${status}` };
-    if (status >= 400) return { kind: "rejected", code: `upstream_status_${status}` };
-    const answer = this.#answer;
-    if (answer === null) return { kind: "completed", finishReason: null };
-    // A 200 with an error event is a failure, whatever the status line promised.
-    if (answer.error !== null) return this.#broken("upstream_error_event");
-    if (answer.isEventStream && !answer.done && answer.finishReason === null) {
-      return this.#broken("upstream_cut");
-    }
-    return { kind: "completed", finishReason: answer.finishReason };
-  }
-
-  #broken(code: string): Outcome {
-    return this.hasOutput ? { kind: "cut", code } : { kind: "failed", code };
   }
 
   #times(endedMs: number): Exchange["times"] {
@@ -273,24 +272,4 @@ export class ExchangeTimer {
     this.#attemptStartedMs = null;
     this.#attemptSpanId = null;
   }
-}
-
-/** Counts by the best source the answer offered; says which. */
-function tokensOf(answer: AnswerReader | null): ExchangeTokens {
-  const usage = answer?.usage ?? null;
-  const said = {
-    input: usage?.inputTokens ?? null,
-    cachedInput: usage?.cachedInputTokens ?? null,
-    reasoning: usage?.reasoningTokens ?? null,
-  };
-  if (usage !== null && usage.outputTokens !== null) {
-    return { ...said, output: usage.outputTokens, countedBy: "usage" };
-  }
-  if (answer !== null && answer.tokenIds > 0) {
-    return { ...said, output: answer.tokenIds, countedBy: "token-ids" };
-  }
-  if (answer !== null && answer.output.events > 0) {
-    return { ...said, output: answer.output.events, countedBy: "events" };
-  }
-  return { ...said, output: null, countedBy: said.input === null ? "none" : "usage" };
 }

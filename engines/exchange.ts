@@ -20,6 +20,11 @@ export interface Exchange {
   readonly engine: string | null;
   readonly times: ExchangeTimes;
   readonly tokens: ExchangeTokens;
+  /**
+   * Tokens an engine was spared because the client left: what the answer was going to have (its bound, or the length
+   * usual for the model) less what had been generated. An estimate; `null` unless cancelled.
+   */
+  readonly savedTokens: number | null;
   readonly outcome: Outcome;
   /** Status the client got, or would have got; `null` when nothing was answered. */
   readonly status: number | null;
@@ -130,6 +135,22 @@ export interface RouteDecision {
   readonly reason: string;
   /** The same for people: "least in flight (2 of 4, 3 requests)". */
   readonly sentence: string;
+}
+
+/** A request still under way, as the board shows it. */
+export interface InFlightView {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly route: InferenceRoute;
+  readonly model: string;
+  readonly streamed: boolean;
+  readonly replica: string | null;
+  readonly phase: Phase;
+  readonly startedMs: number;
+  readonly firstTokenMs: number | null;
+  readonly lastTokenMs: number | null;
+  readonly outputEvents: number;
+  readonly attempts: number;
 }
 
 /** Beyond this many output events gaps are counted but their offsets are not kept: 16 KiB a request at most. */

@@ -3,7 +3,8 @@ import { type Dispatcher, Pool } from "undici";
 import type { Clock } from "../engines/clock.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { Exchange } from "../engines/exchange.ts";
-import { type Ending, ExchangeTimer } from "../engines/exchange-timer.ts";
+import type { Ending } from "../engines/ending.ts";
+import { ExchangeTimer } from "../engines/exchange-timer.ts";
 import type { PlannedPrompt, Target } from "./target.ts";
 
 export interface HttpTargetOptions {

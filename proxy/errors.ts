@@ -49,6 +49,12 @@ export const errors = {
   rate_limited: row(429, true, "This key has used up its rate: retry later."),
   draining: row(503, true, "The proxy is shutting down: retry on another instance."),
   overloaded: row(503, true, "The proxy is at its memory or connection limit: retry later."),
+  deadline_exceeded: row(
+    504,
+    false,
+    "The request did not finish within its time: raise x-pitot-timeout-ms or timeouts.totalMs.",
+  ),
+  internal_error: row(500, false, "The proxy failed over this request: its log says why."),
   not_found: row(404, false, "There is no such route."),
   method_not_allowed: row(405, false, "This route does not take this method."),
   request_timeout: row(408, false, "The request did not arrive completely in time."),
@@ -72,6 +78,11 @@ export type ErrorCode = keyof typeof errors;
 
 /** Seconds after which a retryable request is worth repeating when nothing better is known. */
 export const RETRY_AFTER_SECONDS = 1;
+
+/** What tells a client when to come back: in seconds for HTTP, in ms for the official SDKs. */
+export function retryHeaders(waitMs: number): Record<string, string> {
+  return { "retry-after": String(Math.ceil(waitMs / 1000)), "retry-after-ms": String(waitMs) };
+}
 
 /** The OpenAI-shaped body of an error of ours. */
 export function errorBody(code: ErrorCode, detail?: string): string {

@@ -7,12 +7,12 @@ import { releaseOf } from "./admin/app.ts";
 import type { ListenAddress } from "./config/listen.ts";
 import { BODIES_HELD_BYTES_MAX, BodyBudget } from "./http/body-budget.ts";
 import { CLIENT_LIMITS, type ClientLimits } from "./http/client-connections.ts";
-import { Deadlines, TIME_LIMITS, type TimeLimits } from "./http/deadlines.ts";
+import type { TimeLimitOptions } from "./http/deadlines.ts";
+import { type ForwardOptions, forwardServices } from "./http/forward-services.ts";
 import { DataListener } from "./http/listener.ts";
 import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
-import { Router } from "./routing/router.ts";
 import type { Feed } from "./telemetry/feed.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
@@ -20,12 +20,11 @@ import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
 import { ReplicaSet } from "./upstream/replica-set.ts";
 
 /** What a proxy is started with; everything has a default. */
-export interface ServeOptions {
+export interface ServeOptions extends ForwardOptions {
   /** `http://host:port`, `name=http://host:port`, or a whole description. */
   readonly replicas: readonly (string | ReplicaSpec)[];
   readonly listen?: ListenAddress;
   readonly admin?: ListenAddress;
-  readonly policy?: PolicyName;
   /** Asked of every admin request when set. */
   readonly adminToken?: string | null;
   readonly bodyBytesMax?: number;
@@ -34,15 +33,16 @@ export interface ServeOptions {
   readonly clients?: Partial<ClientLimits>;
   /** Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-*` count. */
   readonly trustedPeers?: readonly string[];
-  readonly limits?: Partial<TimeLimits>;
   readonly telemetry?: TelemetryOptions;
+  /** Requests of ours under way on one replica at most; more wait in the queue. */
+  readonly inFlightMax?: number;
   readonly clock?: Clock;
 }
 
 /** What can be changed while a proxy runs. */
 export interface ServeChange {
   readonly policy: PolicyName;
-  readonly limits: TimeLimits;
+  readonly limits: TimeLimitOptions;
 }
 
 export interface RunningProxy {
@@ -114,21 +114,27 @@ function assemble(options: ServeOptions): Parts {
     clock,
     random,
     onEvent: (event) => telemetry.feed.event(event),
+    limits: {
+      ...(options.breaker === undefined ? {} : { breaker: options.breaker }),
+      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+    },
   });
   const telemetry = createTelemetry({
     clock,
     fleet: replicas,
     ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
   });
-  const deadlines = new Deadlines(clock, { ...TIME_LIMITS, ...options.limits });
-  const router = new Router(replicas, options.policy ?? "least-in-flight", random);
-  const data = new DataListener({
+  const services = forwardServices(options, {
     clock,
     random,
-    router,
     replicas,
     feed: telemetry.feed,
-    deadlines,
+    onFault: (error) => {
+      process.emitWarning(`a request ended in an unexpected error: ${String(error)}`);
+    },
+  });
+  const data = new DataListener({
+    ...services,
     listen: options.listen ?? DATA_ADDRESS,
     bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
     bodies: new BodyBudget(options.bodiesHeldBytesMax ?? BODIES_HELD_BYTES_MAX),
@@ -147,12 +153,12 @@ function assemble(options: ServeOptions): Parts {
   });
   const release = async (): Promise<void> => {
     telemetry.stop();
-    deadlines.stop();
+    services.deadlines.stop();
     await replicas.stop();
   };
   const change = ({ policy, limits }: ServeChange): void => {
-    router.use(policy);
-    deadlines.limits = limits;
+    services.router.use(policy);
+    services.deadlines.limits = limits;
   };
   return { data, admin, replicas, telemetry, change, release };
 }

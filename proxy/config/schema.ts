@@ -25,10 +25,14 @@ const names = z.record(z.string().min(1).max(256), z.string().max(8192));
 
 const timeouts = z.strictObject({
   connectMs: milliseconds.describe("From an attempt's start to a socket in hand."),
+  headersMs: milliseconds.describe("From an attempt's start to the engine's response headers."),
   firstTokenMs: milliseconds.describe("From an attempt's start to the first output of a stream."),
   wholeMs: milliseconds.describe("From an attempt's start to the end of an answer in one piece."),
   stallMs: milliseconds.describe("Between two pieces of an answer that has begun."),
   writeStallMs: milliseconds.describe("How long a client may take no bytes while some wait."),
+  totalMs: milliseconds.describe(
+    "From a request's arrival to its end, over all tries; none unless set.",
+  ),
 });
 
 const replica = z.strictObject({
@@ -138,7 +142,7 @@ export const settingsSchema = z.strictObject({
     .partial()
     .extend({
       models: z
-        .record(z.string().min(1).max(256), timeouts.partial())
+        .record(z.string().min(1).max(256), timeouts.partial().transform(defined))
         .refine(
           (models) => Object.keys(models).length <= MODELS_MAX,
           `at most ${MODELS_MAX} models`,

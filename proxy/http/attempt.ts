@@ -3,37 +3,33 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../../engines/clock.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { Lane, Traveller } from "../upstream/lane.ts";
 import { reasonOf } from "../upstream/probe.ts";
 import type { Replica } from "../upstream/replica.ts";
-import type { Watched } from "./deadlines.ts";
+import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
+import type { TimeLimits, Watched } from "./deadlines.ts";
+import { type Fault, faultOf } from "./dispatch-fault.ts";
+import { beginsWithError } from "./first-event.ts";
 import { downstreamHeaders, headerOf, rawText, withReplicaHeaders } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
-
-/** How one try at one replica came out. */
-export type AttemptResult =
-  /** The whole answer was written to the client. */
-  | { readonly kind: "answered" }
-  /** Nothing of it reached the client: another replica may try. */
-  | {
-      readonly kind: "unanswered";
-      readonly code: ErrorCode;
-      readonly why: string;
-      readonly status: number | null;
-    }
-  /** Part of it reached the client. */
-  | { readonly kind: "broken"; readonly code: ErrorCode; readonly isStream: boolean }
-  | { readonly kind: "cancelled" };
+import { retryAfterMs } from "./retry-after.ts";
 
 export interface AttemptParts {
   readonly request: InferenceRequest;
   readonly response: ServerResponse;
-  readonly timer: ExchangeTimer;
   readonly replica: Replica;
   readonly clock: Clock;
+  readonly limits: TimeLimits;
   /** 1 for the first try. */
   readonly number: number;
+  /** `fresh`: a socket that has carried nothing yet, whatever the pool has at hand. */
+  readonly lane: "pooled" | "fresh";
+  /** Whether the body will be needed again should this try fail. */
+  readonly isReplayable: boolean;
   /** Whether an answer of this status should rather be asked of another replica. */
   readonly mayRetry: (status: number) => boolean;
+  /** Asked once, before the first byte goes to the client; false when another attempt was first. */
+  readonly claims: (attempt: Attempt) => boolean;
 }
 
 /** Thrown into undici to end a request on purpose; never seen outside. */
@@ -41,63 +37,88 @@ class Ended extends Error {
   override readonly name = "Ended";
 }
 
+/** An engine's refusal is kept up to this size for the client; a larger one is let go. */
+const HELD_BYTES_MAX = 65_536;
+
 /**
  * One try at one replica: sends the request and passes the answer on, each chunk to the client before the meter sees it.
- * Resolves exactly once, however it ends.
+ * Resolves exactly once, however it ends; then nothing of it is left open.
  */
-export class Attempt implements Dispatcher.DispatchHandler, Watched {
-  readonly timer: ExchangeTimer;
+export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
+  timer: ExchangeTimer;
   readonly attemptStartedMs: number;
   blockedSinceMs: number | null = null;
   readonly #parts: AttemptParts;
+  #lane: Lane | null = null;
+  #isReused = false;
   #controller: Dispatcher.DispatchController | null = null;
   #resolve: (result: AttemptResult) => void = () => {};
   #result: AttemptResult | null = null;
   #status: number | null = null;
+  #message = "";
+  #raw: readonly string[] = [];
   #isStream = false;
   #sent = false;
-  #writeHead: (() => void) | null = null;
+  #claimed = false;
+  /** Parts of a refusal that another replica may spare the client. */
+  #kept: Buffer[] | null = null;
+  #keptBytes = 0;
 
-  constructor(parts: AttemptParts) {
+  constructor(parts: AttemptParts, timer: ExchangeTimer) {
     this.#parts = parts;
-    this.timer = parts.timer;
+    this.timer = timer;
     this.attemptStartedMs = parts.clock.nowMs();
   }
 
+  get limits(): TimeLimits {
+    return this.#parts.limits;
+  }
+
+  /** How long the engine's answer asked to be left alone; `null` when it did not. */
+  get retryAfterMs(): number | null {
+    return retryAfterMs(headerOf(this.#raw, "retry-after"), this.#parts.clock.nowMs());
+  }
+
   run(): Promise<AttemptResult> {
-    const { request, replica } = this.#parts;
+    const { request, replica, lane } = this.#parts;
+    const options = {
+      path: request.target,
+      method: request.method,
+      headers: withReplicaHeaders(request.headers, replica.headers),
+      // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
+      body: request.body.payload() as Buffer | null,
+    };
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      replica.pool.dispatch(
-        {
-          path: request.target,
-          method: request.method,
-          headers: withReplicaHeaders(request.headers, replica.headers),
-          // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
-          body: request.body.payload() as Buffer | null,
-        },
-        this,
-      );
+      (lane === "fresh" ? replica.freshLane() : replica.pool).dispatch(options, this);
     });
   }
 
-  /** The client went away: close the engine's socket so that it stops generating. */
+  /** The client went away, or another attempt answers: close the engine's socket so that it stops generating. */
   cancel(): void {
     this.#finish({ kind: "cancelled" });
   }
 
   expire(code: ErrorCode | "client"): void {
     if (code === "client") this.#parts.response.destroy();
-    else this.#fail(code, "time limit");
+    else if (this.timer.said === "mark") this.#end();
+    else if (code === "upstream_connect_failed")
+      this.#fail({ cause: "refused", code, why: "connect timed out" });
+    else this.#fail({ cause: "timeout", code, why: "time limit" });
   }
 
-  /** The replica was taken out of service with this request on it. */
-  cut(): void {
-    this.#fail("upstream_cut", "replica disabled");
+  /** Ends it from outside: the replica was taken out of service, or the proxy is going down. */
+  cut(code: ErrorCode, why: string): void {
+    this.#fail({ cause: code === "upstream_cut" ? "disabled" : "timeout", code, why });
+  }
+
+  boards(lane: Lane): void {
+    this.#lane = lane;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#isReused = this.#lane?.carry() === true;
     if (this.#result === null) this.timer.connected();
     else controller.abort(new Ended());
   }
@@ -105,7 +126,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   /** undici has written the whole request. */
   onRequestSent(): void {
     this.#sent = true;
-    if (this.#parts.response.headersSent) this.#parts.request.body.spent();
+    if (this.#claimed || !this.#parts.isReplayable) this.#parts.request.body.spent();
   }
 
   onResponseStart(
@@ -116,90 +137,157 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched {
   ): void {
     if (status < 200 || this.#result !== null) return;
     const { replica, clock, mayRetry } = this.#parts;
-    const raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
-    const type = headerOf(raw, "content-type");
+    this.#raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
+    const type = headerOf(this.#raw, "content-type");
     this.#status = status;
-    this.#isStream = type?.startsWith("text/event-stream") === true;
+    this.#message = message ?? "";
+    this.#isStream = type?.toLowerCase().startsWith("text/event-stream") === true;
     replica.lastByteMs = clock.nowMs();
     this.timer.headers(status, type);
-    if (mayRetry(status)) {
-      this.#finish({
-        kind: "unanswered",
-        code: "no_replica_available",
-        why: `answered ${status}`,
-        status,
-      });
-      return;
-    }
-    const headers = [...downstreamHeaders(raw, status), ...this.#ownHeaders(raw, status)];
-    // Engines send headers long before the first token. They are held until there is a byte to go with them, because
-    // up to then another replica may still answer.
-    this.#writeHead = () => {
-      this.#writeHead = null;
-      // From here on there is no other try.
-      if (this.#sent) this.#parts.request.body.spent();
-      this.#parts.response.writeHead(status, message ?? "", headers);
-    };
+    // Engines send headers long before the first token. They are held until there is a byte to go with them, because up
+    // to then another replica may still answer.
+    if (mayRetry(status)) this.#kept = [];
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#result !== null) return;
-    const { response, replica, clock } = this.#parts;
-    this.#writeHead?.();
+    if (!this.#claimed && !this.#begin(chunk)) return;
+    const { response, replica } = this.#parts;
     const hasRoom = response.write(chunk);
     this.timer.chunk(chunk);
     replica.lastByteMs = this.timer.lastActivityMs;
-    if (hasRoom) return;
-    controller.pause();
-    this.blockedSinceMs = clock.nowMs();
-    response.once("drain", () => {
-      this.blockedSinceMs = null;
-      controller.resume();
-    });
+    if (!hasRoom) this.#waitForClient(controller);
   }
 
   onResponseEnd(): void {
     if (this.#result !== null) return;
-    this.#writeHead?.();
+    if (this.#kept !== null) return this.#refused();
+    const { timer } = this;
+    if (this.#isStream && this.#status === 200 && this.#parts.request.method !== "HEAD") {
+      const why = "ended without an answer";
+      if (!this.#claimed) return this.#fail({ cause: "malformed", code: "upstream_cut", why });
+      // A body that only the closing of its connection ends may have been cut as well as finished: its own words decide.
+      if (this.#isCloseDelimited() && timer.said === "nothing")
+        return this.#fail({ cause: "reset", code: "upstream_cut", why: "closed early" });
+    }
+    this.#end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#result !== null) return;
+    if (this.#kept !== null) return this.#refused();
+    if (this.timer.said === "mark") return this.#end();
+    this.#fail({
+      ...faultOf(error, {
+        written: this.#controller !== null,
+        reused: this.#isReused,
+        answered: this.#status !== null,
+      }),
+      why: reasonOf(error),
+    });
+  }
+
+  /** The first bytes of the answer: from here on it is this replica's. Returns false when they are not to be passed on. */
+  #begin(chunk: Buffer): boolean {
+    if (this.#kept !== null) {
+      this.#keptBytes += chunk.length;
+      if (this.#keptBytes <= HELD_BYTES_MAX) this.#kept.push(chunk);
+      else this.#refused();
+      return false;
+    }
+    const { request, replica, mayRetry } = this.#parts;
+    if (
+      this.#isStream &&
+      beginsWithError(chunk, replica.engine, request.route) &&
+      mayRetry(STATUS_OF_ERROR_EVENT)
+    ) {
+      this.#fail({ cause: "error-event", code: "upstream_cut", why: "began with an error event" });
+      return false;
+    }
+    return this.#claim();
+  }
+
+  #claim(): boolean {
+    if (this.#claimed) return true;
+    if (!this.#parts.claims(this)) return false;
+    this.#claimed = true;
+    // From here on there is no other try.
+    if (this.#sent) this.#parts.request.body.spent();
+    this.#parts.response.writeHead(this.#status ?? 502, this.#message, this.#headers());
+    return true;
+  }
+
+  /** The whole answer is out. */
+  #end(): void {
+    if (!this.#claim()) return;
     this.#parts.response.end();
     this.#finish({ kind: "answered" });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#fail(this.#codeOf(error), reasonOf(error));
+  /** A refusal is in our hands, whole or as much of it as there will be. */
+  #refused(): void {
+    const status = this.#status ?? 0;
+    const isWhole = this.#kept !== null && this.#keptBytes <= HELD_BYTES_MAX;
+    const held: HeldAnswer = {
+      status,
+      message: this.#message,
+      headers: this.#headers(),
+      body: Buffer.concat(this.#kept ?? []),
+      retryAfterMs: this.retryAfterMs,
+    };
+    this.#finish({
+      kind: "unanswered",
+      cause: "status",
+      code: "no_replica_available",
+      why: `answered ${status}`,
+      status,
+      held: isWhole ? held : null,
+    });
   }
 
-  #codeOf(error: Error): ErrorCode {
-    const code = "code" in error ? String(error.code) : "";
-    if (error.name === "HTTPParserError" || code.startsWith("HPE_")) return "upstream_malformed";
-    return this.#controller === null ? "upstream_connect_failed" : "upstream_cut";
-  }
-
-  #fail(code: ErrorCode, why: string): void {
-    if (this.#parts.response.headersSent)
-      this.#finish({ kind: "broken", code, isStream: this.#isStream });
-    else this.#finish({ kind: "unanswered", code, why, status: this.#status });
+  #fail({ cause, code, why }: Fault & { readonly why: string }): void {
+    if (this.#claimed) this.#finish({ kind: "broken", code, isStream: this.#isStream });
+    else this.#finish({ kind: "unanswered", cause, code, why, status: this.#status, held: null });
   }
 
   #finish(result: AttemptResult): void {
     if (this.#result !== null) return;
     this.#result = result;
     if (result.kind !== "answered") this.#controller?.abort(new Ended());
+    // A lane of its own carries nothing else; it closes when what it carries is over.
+    if (this.#parts.lane === "fresh") void this.#lane?.close();
     this.#resolve(result);
   }
 
-  #ownHeaders(raw: readonly string[], status: number): string[] {
-    const { request, replica, number, timer } = this.#parts;
-    const own = [
-      "x-pitot-replica",
-      replica.id,
-      "x-pitot-attempts",
-      String(number),
-      "server-timing",
-      timer.serverTiming(),
-    ];
-    if (headerOf(raw, "x-request-id") === undefined) own.push("x-request-id", request.requestId);
-    if (status >= 400) own.push("x-pitot-error-source", "upstream");
-    return own;
+  #waitForClient(controller: Dispatcher.DispatchController): void {
+    controller.pause();
+    this.blockedSinceMs = this.#parts.clock.nowMs();
+    this.#parts.response.once("drain", () => {
+      this.blockedSinceMs = null;
+      if (this.#result === null) controller.resume();
+    });
+  }
+
+  #isCloseDelimited(): boolean {
+    return (
+      headerOf(this.#raw, "content-length") === undefined &&
+      headerOf(this.#raw, "transfer-encoding") === undefined
+    );
+  }
+
+  #headers(): string[] {
+    const { request, replica, number } = this.#parts;
+    const raw = this.#raw;
+    const status = this.#status ?? 0;
+    const headers = downstreamHeaders(raw, status);
+    headers.push("x-pitot-replica", replica.id, "x-pitot-attempts", String(number));
+    headers.push("server-timing", this.timer.serverTiming());
+    if (headerOf(raw, "x-request-id") === undefined)
+      headers.push("x-request-id", request.requestId);
+    if (status >= 400) headers.push("x-pitot-error-source", "upstream");
+    return headers;
   }
 }
+
+/** An error event in place of an answer counts as the 502 it should have been. */
+const STATUS_OF_ERROR_EVENT = 502;

@@ -4,30 +4,42 @@ import type { ErrorCode } from "../errors.ts";
 
 /** Limits of one request in ms; `Infinity` switches one off. */
 export interface TimeLimits {
-  /** From the attempt's start to a socket in hand. undici enforces it too; this one covers its queue. */
+  /** From the attempt's start to a socket in hand: a machine that is gone answers nothing, not even a refusal. */
   readonly connectMs: number;
+  /** From the attempt's start to the engine's response headers. */
+  readonly headersMs: number;
   /** From the attempt's start to the first output: prefill of a long prompt behind a long queue. */
   readonly firstTokenMs: number;
   /** The same for an answer that comes in one piece: the whole generation. */
   readonly wholeMs: number;
-  /** Between two pieces of an answer that has begun. */
+  /** Between two pieces of output of an answer that has begun. Comments (`: ping`) do not count as output. */
   readonly stallMs: number;
   /** How long a client may take no bytes while some wait for it. */
   readonly writeStallMs: number;
+  /** From the request's arrival to its end, over all attempts; a client may ask for less with `x-pitot-timeout-ms`. */
+  readonly totalMs: number;
+}
+
+/** Limits for everybody, and what differs for a model. */
+export interface TimeLimitOptions extends TimeLimits {
+  readonly models?: Readonly<Record<string, Partial<TimeLimits>>>;
 }
 
 /** Generous by default: a false cut costs a whole generation, a late one only a wait. */
 export const TIME_LIMITS: TimeLimits = {
-  connectMs: 10_000,
+  connectMs: 2_000,
+  headersMs: 600_000,
   firstTokenMs: 300_000,
   wholeMs: 600_000,
   stallMs: 120_000,
   writeStallMs: 60_000,
+  totalMs: Infinity,
 };
 
 /** A request as the wheel watches it. */
 export interface Watched {
   readonly timer: ExchangeTimer;
+  readonly limits: TimeLimits;
   /** When the current attempt began. */
   readonly attemptStartedMs: number;
   /** Since when bytes wait for the client; `null` when none do. */
@@ -36,22 +48,51 @@ export interface Watched {
   expire(code: ErrorCode | "client"): void;
 }
 
-/** How finely deadlines are kept: none is shorter than a few seconds. */
-const WHEEL_PERIOD_MS = 250;
+/** The wheel turns this often: a twentieth of a few seconds, the shortest limit worth setting in production. */
+const PERIOD_MS = 100;
+/** Shorter limits (tests, mostly) are kept to a twentieth too, down to this. */
+const PERIOD_MS_MIN = 5;
+const PERIODS_PER_LIMIT = 20;
+/** A turn this late means that the proxy itself stood still: nothing that fell due meanwhile is anybody's fault. */
+const STALL_MS = 500;
 
 /** One timer for all deadlines of all requests. */
 export class Deadlines {
   readonly #watched = new Set<Watched>();
-  /** In force from the next look at the wheel. */
-  limits: TimeLimits;
-  readonly #cancel: Cancel;
+  readonly #clock: Clock;
+  #limits: TimeLimitOptions;
+  #perModel = new Map<string, TimeLimits>();
+  #cancel: Cancel;
+  #turnedMs: number;
+  /** Until when, and for how long, this process last stood still. */
+  #stall = { endedMs: 0, lostMs: 0 };
 
-  constructor(clock: Clock, limits: TimeLimits) {
-    this.limits = limits;
-    this.#cancel = every(clock, WHEEL_PERIOD_MS, () => {
-      const nowMs = clock.nowMs();
-      for (const watched of this.#watched) this.#check(watched, nowMs);
-    });
+  constructor(clock: Clock, limits: TimeLimitOptions) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#turnedMs = clock.nowMs();
+    this.#cancel = this.#start();
+  }
+
+  /** In force for requests that begin from now on. */
+  set limits(limits: TimeLimitOptions) {
+    this.#limits = limits;
+    this.#perModel.clear();
+    this.#cancel();
+    this.#turnedMs = this.#clock.nowMs();
+    this.#cancel = this.#start();
+  }
+
+  /** What holds for a request for this model. */
+  of(model: string): TimeLimits {
+    const own = this.#limits.models?.[model];
+    if (own === undefined) return this.#limits;
+    let merged = this.#perModel.get(model);
+    if (merged === undefined) {
+      merged = { ...this.#limits, ...own };
+      this.#perModel.set(model, merged);
+    }
+    return merged;
   }
 
   watch(watched: Watched): Cancel {
@@ -65,21 +106,51 @@ export class Deadlines {
     this.#cancel();
   }
 
+  #start(): Cancel {
+    const { models = {}, ...common } = this.#limits;
+    const all = [common, ...Object.values(models)].flatMap((limits) => Object.values(limits));
+    const periodMs = Math.min(PERIOD_MS, Math.min(...all) / PERIODS_PER_LIMIT);
+    return every(this.#clock, Math.max(PERIOD_MS_MIN, periodMs), () => {
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const nowMs = this.#clock.nowMs();
+    const lateMs = nowMs - this.#turnedMs;
+    this.#turnedMs = nowMs;
+    if (lateMs > STALL_MS) {
+      // What arrived during the stall has not been read yet: look again at the next turn.
+      this.#stall = { endedMs: nowMs, lostMs: lateMs };
+      return;
+    }
+    for (const watched of this.#watched) this.#check(watched, nowMs);
+  }
+
   #check(watched: Watched, nowMs: number): void {
-    const { timer, attemptStartedMs, blockedSinceMs } = watched;
-    const { limits } = this;
+    const { timer, limits, attemptStartedMs, blockedSinceMs } = watched;
     if (blockedSinceMs !== null) {
       // The engine is held back by our own back-pressure: its silence is the client's doing.
-      if (nowMs - blockedSinceMs > limits.writeStallMs) watched.expire("client");
+      if (this.#passed(blockedSinceMs, nowMs) > limits.writeStallMs) watched.expire("client");
+      return;
+    }
+    const flowingSinceMs = timer.flowingSinceMs;
+    if (flowingSinceMs !== null) {
+      if (this.#passed(flowingSinceMs, nowMs) > limits.stallMs) watched.expire("upstream_stalled");
       return;
     }
     const { phase } = timer;
+    const waitedMs = this.#passed(attemptStartedMs, nowMs);
     const firstMs = timer.start.streamed ? limits.firstTokenMs : limits.wholeMs;
-    const waitedMs = nowMs - attemptStartedMs;
     if (phase === "connecting" && waitedMs > limits.connectMs)
       watched.expire("upstream_connect_failed");
-    else if (phase === "decode" && nowMs - timer.lastActivityMs > limits.stallMs)
-      watched.expire("upstream_stalled");
-    else if (phase !== "decode" && waitedMs > firstMs) watched.expire("first_token_timeout");
+    else if (waitedMs > firstMs || (phase !== "prefill" && waitedMs > limits.headersMs))
+      watched.expire("first_token_timeout");
+  }
+
+  /** Ms since `sinceMs`, less the last time in which this process stood still. */
+  #passed(sinceMs: number, nowMs: number): number {
+    const { endedMs, lostMs } = this.#stall;
+    return nowMs - sinceMs - (sinceMs < endedMs ? Math.min(lostMs, endedMs - sinceMs) : 0);
   }
 }

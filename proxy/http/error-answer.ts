@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../engines/clock.ts";
-import { type ErrorCode, errorBody, errors, RETRY_AFTER_SECONDS } from "../errors.ts";
+import { type ErrorCode, errorBody, errors, RETRY_AFTER_SECONDS, retryHeaders } from "../errors.ts";
+import type { HeldAnswer } from "./attempt-result.ts";
 import { announcedBytes } from "./request-body.ts";
 
 /**
@@ -25,6 +26,13 @@ export function sendError(
 ): void {
   if (response.headersSent || response.destroyed) return;
   response.end(writeError(response, code, options));
+}
+
+/** Passes on an engine's refusal that was held back while others were asked. */
+export function sendHeld(response: ServerResponse, held: HeldAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(held.status, held.message, [...held.headers]);
+  response.end(held.body);
 }
 
 /** A request to be refused, and what with. */
@@ -114,10 +122,7 @@ export function sendErrorOnSocket(socket: Duplex, code: ErrorCode, clock: Clock)
 }
 
 function errorHeaders(code: ErrorCode, bodyBytes: number): Record<string, string | number> {
-  const retry = {
-    "retry-after": String(RETRY_AFTER_SECONDS),
-    "retry-after-ms": String(RETRY_AFTER_SECONDS * 1000),
-  };
+  const retry = retryHeaders(RETRY_AFTER_SECONDS * 1000);
   return {
     "content-type": "application/json",
     "content-length": bodyBytes,

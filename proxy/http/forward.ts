@@ -1,34 +1,20 @@
 import type { ServerResponse } from "node:http";
-import type { Clock } from "../../engines/clock.ts";
-import { type Ending, ExchangeTimer } from "../../engines/exchange-timer.ts";
-import type { Random } from "../../engines/random.ts";
-import { type ErrorCode, errorEvent, errors } from "../errors.ts";
-import type { Routed, RouteRequest } from "../routing/policy.ts";
-import type { Router } from "../routing/router.ts";
-import type { Feed } from "../telemetry/feed.ts";
+import type { Cancel } from "../../engines/clock.ts";
+import type { Ending } from "../../engines/ending.ts";
+import { ExchangeTimer } from "../../engines/exchange-timer.ts";
+import type { Place } from "../admission/queue.ts";
+import { type ErrorCode, errorEvent, errors, retryHeaders } from "../errors.ts";
+import type { Blocked, Routed, RouteRequest } from "../routing/policy.ts";
 import type { Replica } from "../upstream/replica.ts";
-import type { ReplicaSet } from "../upstream/replica-set.ts";
-import { Attempt, type AttemptResult } from "./attempt.ts";
-import type { Deadlines } from "./deadlines.ts";
-import { sendError } from "./error-answer.ts";
+import type { AttemptResult, Unanswered } from "./attempt-result.ts";
+import { Contest } from "./contest.ts";
+import { sendError, sendHeld } from "./error-answer.ts";
+import type { ForwardServices } from "./forward-services.ts";
 import type { InferenceRequest } from "./inference-request.ts";
+import { backoffMs, bestOf, nextStep, RETRY_STATUSES, type RetryState } from "./retry.ts";
 
-/** What forwarding leans on; one of each per proxy. */
-export interface ForwardServices {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly router: Router;
-  readonly replicas: ReplicaSet;
-  readonly feed: Feed;
-  readonly deadlines: Deadlines;
-}
-
-/** Tries at one request in all, each at a replica not tried before. */
-export const ATTEMPTS_MAX = 3;
-/** Answers another replica may do better at; nothing of them has reached the client (RFC 9110 §15.5.9, §15.6). */
-const RETRY_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
-/** First wait before trying again after anything but a refused connection; doubled each time, with full jitter. */
-const BACKOFF_MS = 50;
+/** Why a request is to end although nothing is wrong with it. */
+type Stop = "client" | Extract<ErrorCode, "deadline_exceeded" | "draining">;
 
 /**
  * Carries one request through: route → attempt → (route → attempt) → end. Resolves when the answer is out and the one
@@ -39,9 +25,16 @@ export class Forwarding {
   readonly #request: InferenceRequest;
   readonly #response: ServerResponse;
   readonly #timer: ExchangeTimer;
+  readonly #wish: RouteRequest;
+  readonly #contest: Contest;
   readonly #tried = new Set<Replica>();
-  #current: Attempt | null = null;
-  #left = false;
+  readonly #failures: Unanswered[] = [];
+  readonly #isReplayable: boolean;
+  readonly #endsAtMs: number;
+  #cancelLimit: Cancel = () => {};
+  #resent = false;
+  #stop: Stop | null = null;
+  #wake: () => void = () => {};
 
   constructor(
     services: ForwardServices,
@@ -49,143 +42,227 @@ export class Forwarding {
     response: ServerResponse,
     startedMs: number,
   ) {
+    const { clock, deadlines, retries } = services;
+    const { id, route, model, streamed, session, body, wishes } = request;
     this.#services = services;
     this.#request = request;
     this.#response = response;
-    const { id, route, model, streamed, session } = request;
-    const start = {
-      id,
-      origin: "real" as const,
-      route,
-      model,
-      streamed,
-      startedMs,
-      bytesIn: request.body.length,
-      session,
-    };
-    this.#timer = new ExchangeTimer(start, services.clock);
+    const bytesIn = body.length;
+    this.#isReplayable = bytesIn <= retries.replayBytesMax;
+    const start = { id, route, model, streamed, startedMs, bytesIn, session };
+    this.#timer = new ExchangeTimer({ ...start, origin: "real" }, clock);
+    this.#wish = { model, session, bodyBytes: bytesIn };
+    const limits = deadlines.of(model);
+    const askedMs = typeof wishes === "string" ? Infinity : wishes.timeoutMs;
+    this.#endsAtMs = startedMs + Math.min(limits.totalMs, askedMs);
+    this.#contest = new Contest({
+      services,
+      request,
+      response,
+      limits,
+      timer: this.#timer,
+      wish: this.#wish,
+      isReplayable: this.#isReplayable,
+      tried: this.#tried,
+      mayRetry: (status) => this.#mayRetry(status),
+    });
     response.on("close", () => {
-      if (response.writableFinished) return;
-      this.#left = true;
-      this.#current?.cancel();
+      if (!response.writableFinished) this.stop("client");
     });
   }
 
   async run(): Promise<void> {
-    const { feed } = this.#services;
+    const { feed, clock, lengths, retryBudget, hedging, onFault } = this.#services;
     this.#timer.received();
     feed.began(this.#timer);
+    retryBudget.earn();
+    hedging.earn();
+    if (this.#endsAtMs < Infinity) {
+      this.#cancelLimit = clock.schedule(this.#endsAtMs - clock.nowMs(), () => {
+        this.stop("deadline_exceeded");
+      });
+    }
     const ending = await this.#carry().catch((error: unknown): Ending => {
-      process.emitWarning(`a request ended in an unexpected error: ${String(error)}`);
-      this.#response.destroy();
-      return { kind: "broken", code: "overloaded", status: null };
+      onFault(error);
+      this.#contest.cancel();
+      this.#answer("internal_error");
+      if (this.#response.headersSent) this.#response.destroy();
+      return { kind: "broken", code: "internal_error", status: errors.internal_error.status };
     });
-    feed.closed(this.#timer, this.#timer.end(ending));
+    this.#cancelLimit();
+    const exchange = this.#timer.end(ending);
+    this.#contest.settle(exchange);
+    const { outcome, tokens, model } = exchange;
+    if (outcome.kind === "completed" && tokens.output !== null) lengths.note(model, tokens.output);
+    feed.closed(this.#timer, exchange);
+  }
+
+  /** Ends the request wherever it stands: the client left, its time is over, or the proxy is going down. */
+  stop(why: Stop): void {
+    if (this.#stop !== null) return;
+    this.#stop = why;
+    if (why === "client") this.#contest.cancel();
+    else this.#contest.cut(why, errors[why].sentence);
+    this.#wake();
   }
 
   async #carry(): Promise<Ending> {
-    const { router, random, clock } = this.#services;
-    const wish: RouteRequest = {
-      model: this.#request.model,
-      session: this.#request.session,
-      bodyBytes: this.#request.body.length,
-    };
-    if (!router.knowsModel(wish.model))
+    const { router, retries, retryBudget, random } = this.#services;
+    const { model } = this.#wish;
+    const { wishes } = this.#request;
+    if (typeof wishes === "string") return this.#refuse("bad_request", wishes);
+    if (!router.knowsModel(model))
       return this.#refuse(
         "model_not_found",
-        `No replica serves the model "${wish.model.slice(0, 200)}": GET /v1/models lists those that are served.`,
+        `No replica serves the model "${model.slice(0, 200)}": GET /v1/models lists those that are served.`,
       );
-    let last: Extract<AttemptResult, { kind: "unanswered" }> | null = null;
-    for (let number = 1; number <= ATTEMPTS_MAX; number++) {
-      if (this.#left) return { kind: "cancelled" };
-      const routed = router.route(wish, this.#tried);
-      if (routed === null) break;
-      const result = await this.#attempt(routed, number, wish);
+    let routed = await this.#route();
+    let lane: "pooled" | "fresh" = "pooled";
+    while (this.#stop === null) {
+      if (routed.kind !== "routed") return this.#blocked(routed);
+      const result = await this.#contest.run(routed, lane);
       if (result.kind !== "unanswered") return this.#endOf(result);
-      last = result;
-      // Whoever waited that long would wait as long again.
-      if (result.code === "first_token_timeout") break;
-      const refused = result.code === "upstream_connect_failed";
-      if (!refused && number < ATTEMPTS_MAX)
-        await clock.after(random.next() * BACKOFF_MS * 2 ** (number - 1));
+      this.#failures.push(result);
+      if (this.#stop !== null) break;
+      const step = nextStep(result.cause, this.#state(), retries, retryBudget);
+      if (step === "stop") return this.#fail();
+      lane = step === "resend" ? "fresh" : "pooled";
+      if (step === "resend") {
+        this.#resent = true;
+        continue;
+      }
+      const waitMs = step === "later" ? backoffMs(this.#tried.size, retries, random) : 0;
+      if (!(await this.#pause(waitMs))) break;
+      routed = await this.#route();
     }
-    if (last === null) return this.#refuse("no_replica_available");
-    return this.#fail(last);
+    return this.#stopped();
   }
 
-  async #attempt(
-    { replica, decision }: Routed,
-    number: number,
-    wish: RouteRequest,
-  ): Promise<AttemptResult> {
-    const { clock, router, replicas, deadlines } = this.#services;
-    this.#tried.add(replica);
-    replica.inFlight++;
-    this.#timer.routed(replica.id, replica.engine, decision);
-    const attempt = new Attempt({
-      request: this.#request,
-      response: this.#response,
-      timer: this.#timer,
-      replica,
-      clock,
-      number,
-      mayRetry: (status) =>
-        RETRY_STATUSES.has(status) && number < ATTEMPTS_MAX && router.hasOther(wish, this.#tried),
-    });
-    this.#current = attempt;
-    const unwatch = deadlines.watch(attempt);
-    const forget = replicas.onCut(replica, () => {
-      attempt.cut();
-    });
-    try {
-      const result = await attempt.run();
-      if (result.kind === "unanswered") this.#note(result, replica);
-      return result;
-    } finally {
-      replica.inFlight--;
-      this.#current = null;
-      unwatch();
-      forget();
+  /** A replica, waiting for one when all that could are full. */
+  async #route(): Promise<Routed | Blocked> {
+    const { router, queue } = this.#services;
+    const { model } = this.#wish;
+    let at: "end" | "front" = "end";
+    for (;;) {
+      // Whoever came earlier goes first, even when a replica has room again this very moment.
+      const isMyTurn = at === "front" || queue.lengthOf(model) === 0;
+      const routed = isMyTurn ? router.route(this.#wish, this.#tried) : ({ kind: "full" } as const);
+      if (routed.kind !== "full" || this.#stop !== null) return routed;
+      const place: Place | null = queue.join(model, at);
+      if (place === null) return { kind: "queue-full" };
+      this.#wake = () => {
+        place.leave();
+      };
+      const how = await place.ended;
+      if (how === "timeout") return { kind: "queue-timeout" };
+      if (how === "left") return { kind: "none" };
+      at = "front";
     }
   }
 
-  /** Writes a failed try into the record and tells the replica set what it means. */
-  #note(result: Extract<AttemptResult, { kind: "unanswered" }>, replica: Replica): void {
-    this.#timer.attemptFailed(
-      result.status === null ? result.code : `status_${result.status}`,
-      result.status,
+  /** Waits unless the request ends first or could not be over in time afterwards. */
+  async #pause(waitMs: number): Promise<boolean> {
+    const { clock } = this.#services;
+    if (waitMs === 0) return true;
+    if (clock.nowMs() + waitMs >= this.#endsAtMs) return false;
+    const stop = new AbortController();
+    this.#wake = () => {
+      stop.abort();
+    };
+    await clock.after(waitMs, stop.signal);
+    return true;
+  }
+
+  #state(): RetryState {
+    const { wishes } = this.#request;
+    return {
+      attempts: this.#tried.size,
+      resent: this.#resent,
+      replayable: this.#isReplayable,
+      clientRetries: typeof wishes !== "string" && wishes.retriesItself,
+    };
+  }
+
+  #mayRetry(status: number): boolean {
+    const { router, retries, retryBudget } = this.#services;
+    const { attempts, replayable, clientRetries } = this.#state();
+    return (
+      RETRY_STATUSES.has(status) &&
+      replayable &&
+      !clientRetries &&
+      attempts < retries.attemptsMax &&
+      router.hasOther(this.#wish, this.#tried) &&
+      retryBudget.hasRoom
     );
-    if (result.code === "upstream_connect_failed")
-      this.#services.replicas.unreachable(replica, result.why);
   }
 
-  #endOf(result: Exclude<AttemptResult, { kind: "unanswered" }>): Ending {
+  #endOf(result: Exclude<AttemptResult, Unanswered>): Ending {
     if (result.kind === "answered") return { kind: "answered" };
-    if (result.kind === "cancelled") return { kind: "cancelled" };
-    // A stream can still say why; any other body can only be left visibly incomplete.
-    if (result.isStream) this.#response.end(errorEvent(result.code));
-    else this.#response.destroy();
-    return { kind: "broken", code: result.code, status: this.#response.statusCode };
+    if (result.kind === "cancelled") return this.#cancelled();
+    const response = this.#response;
+    // A stream can still say why; any other body can only be left visibly incomplete. Neither gets a clean end.
+    if (result.isStream) {
+      response.write(errorEvent(result.code));
+      response.socket?.destroySoon();
+    } else response.destroy();
+    return { kind: "broken", code: result.code, status: response.statusCode };
   }
 
-  #fail(last: Extract<AttemptResult, { kind: "unanswered" }>): Ending {
-    const { code, status: upstreamStatus } = last;
-    this.#answer(code);
-    return { kind: "broken", code, status: upstreamStatus ?? errors[code].status };
+  #stopped(): Ending {
+    if (this.#stop === "client") return this.#cancelled();
+    return this.#refuse(this.#stop ?? "deadline_exceeded");
   }
 
-  #refuse(code: ErrorCode, detail?: string): Ending {
-    this.#answer(code, detail);
+  #cancelled(): Ending {
+    const { lengths } = this.#services;
+    const expectedTokens = lengths.expected(this.#wish.model, this.#request.outputTokensMax);
+    return { kind: "cancelled", expectedTokens };
+  }
+
+  #blocked(blocked: Blocked): Ending {
+    if (this.#stop !== null) return this.#stopped();
+    if (this.#failures.length > 0) return this.#fail();
+    if (blocked.kind === "pushed-back") {
+      const waitMs = Math.ceil(blocked.retryAfterMs);
+      return this.#refuse(
+        "queue_full",
+        "Every replica has asked to be left alone for a while.",
+        waitMs,
+      );
+    }
+    const code = {
+      none: "no_replica_available",
+      full: "queue_full",
+      "queue-full": "queue_full",
+      "queue-timeout": "queue_timeout",
+    } as const;
+    return this.#refuse(code[blocked.kind]);
+  }
+
+  /** No try gave an answer: the client gets the most useful of what came. */
+  #fail(): Ending {
+    const best = bestOf(this.#failures);
+    if (best === undefined) return this.#refuse("no_replica_available");
+    const { held, code } = best;
+    if (held === null) return this.#refuse(code);
+    sendHeld(this.#response, held);
+    const { status } = held;
+    const said = `upstream_status_${status}`;
+    return { kind: status >= 500 ? "broken" : "rejected", code: said, status };
+  }
+
+  #refuse(code: ErrorCode, detail?: string, waitMs?: number): Ending {
+    this.#answer(code, detail, waitMs);
     const { status } = errors[code];
     return status >= 500 ? { kind: "broken", code, status } : { kind: "rejected", code, status };
   }
 
-  #answer(code: ErrorCode, detail?: string): void {
-    const attempts = String(this.#tried.size);
-    const more = {
+  #answer(code: ErrorCode, detail?: string, waitMs?: number): void {
+    const headers = {
       "x-request-id": this.#request.requestId,
-      "x-pitot-attempts": attempts,
+      "x-pitot-attempts": String(this.#tried.size),
+      ...(waitMs === undefined ? {} : retryHeaders(waitMs)),
     };
-    sendError(this.#response, code, { headers: more, ...(detail === undefined ? {} : { detail }) });
+    sendError(this.#response, code, { headers, ...(detail === undefined ? {} : { detail }) });
   }
 }

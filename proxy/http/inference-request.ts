@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { InferenceRoute } from "../../engines/exchange.ts";
+import { clientWishes, type ClientWishes } from "./client-wishes.ts";
 import { type Hop, headerOf, upstreamHeaders } from "./headers.ts";
 import type { HeldBody } from "./held-body.ts";
 import { JsonPeek, type Peek } from "./json-peek.ts";
@@ -23,6 +24,10 @@ export interface InferenceRequest {
   /** The client's own where it gave a usable one, else {@link id}. */
   readonly requestId: string;
   readonly session: string | null;
+  /** Most tokens the answer may have, where the body says. */
+  readonly outputTokensMax: number | null;
+  /** What the client wants of the proxy, or what is wrong with how it says so. */
+  readonly wishes: ClientWishes | string;
 }
 
 /** Routes whose meaning is known; every other path under /v1 travels as it is. */
@@ -38,7 +43,9 @@ const ROUTES: Readonly<Record<string, InferenceRoute>> = {
   "/v1/detokenize": "tokenize",
 };
 
-const WANTED = new Set(["model", "stream"]);
+/** The newest name of the same bound first (OpenAI chat, responses, completions). */
+const TOKENS_MAX = ["max_completion_tokens", "max_output_tokens", "max_tokens"] as const;
+const WANTED = new Set(["model", "stream", ...TOKENS_MAX]);
 
 /** The route of a path; `other` for what has no meaning to us. */
 export function routeOf(path: string): InferenceRoute {
@@ -97,6 +104,8 @@ export function readInferenceRequest(
       streamed: fields.get("stream") === "true",
       requestId: hop.requestId,
       session: headerOf(rawHeaders, "x-pitot-session") ?? null,
+      outputTokensMax: tokensMax(fields),
+      wishes: clientWishes(rawHeaders),
     },
   };
 }
@@ -110,6 +119,14 @@ function countDown(headers: string[]): void {
     const left = Number(headers[index + 1]);
     if (Number.isInteger(left) && left > 0) headers[index + 1] = String(left - 1);
   }
+}
+
+function tokensMax(fields: ReadonlyMap<string, string>): number | null {
+  for (const name of TOKENS_MAX) {
+    const tokens = Number(fields.get(name));
+    if (Number.isInteger(tokens) && tokens > 0) return tokens;
+  }
+  return null;
 }
 
 function textValue(raw: string | undefined): string {

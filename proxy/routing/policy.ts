@@ -22,6 +22,18 @@ export interface Choice {
 
 /** A choice together with the policy that made it. */
 export interface Routed {
+  readonly kind: "routed";
   readonly replica: Replica;
   readonly decision: RouteDecision;
 }
+
+/** Why no replica could be chosen. */
+export type Blocked =
+  /** None is up that serves the model, or all of those were tried. */
+  | { readonly kind: "none" }
+  /** Some would take it once one of their requests has ended. */
+  | { readonly kind: "full" }
+  /** So many wait for that already that there is no place left, or this one has waited long enough. */
+  | { readonly kind: "queue-full" | "queue-timeout" }
+  /** All that are left have named a time before which they want nothing. */
+  | { readonly kind: "pushed-back"; readonly retryAfterMs: number };

@@ -1,19 +1,27 @@
 import type { Random } from "../../engines/random.ts";
+import { BREAKER } from "../upstream/health/breaker.ts";
 import type { Replica } from "../upstream/replica.ts";
 import type { ReplicaSet } from "../upstream/replica-set.ts";
 import { policies, type PolicyName } from "./policies/index.ts";
-import type { Policy, Routed, RouteRequest } from "./policy.ts";
+import type { Blocked, Policy, Routed, RouteRequest } from "./policy.ts";
 
 /** Narrows the fleet to replicas that may take a request, then asks the policy. */
 export class Router {
   readonly #replicas: ReplicaSet;
   readonly #random: Random;
+  readonly #ejectedShareMax: number;
   #policy: Policy;
   #name: PolicyName;
 
-  constructor(replicas: ReplicaSet, name: PolicyName, random: Random) {
+  constructor(
+    replicas: ReplicaSet,
+    name: PolicyName,
+    random: Random,
+    ejectedShareMax = BREAKER.ejectedShareMax,
+  ) {
     this.#replicas = replicas;
     this.#random = random;
+    this.#ejectedShareMax = ejectedShareMax;
     this.#name = name;
     this.#policy = policies[name](random);
   }
@@ -26,31 +34,66 @@ export class Router {
   }
 
   /** A replica not tried before, or why there is none. */
-  route(request: RouteRequest, tried: ReadonlySet<Replica>): Routed | null {
-    const candidates = this.#candidates(request).filter((replica) => !tried.has(replica));
-    if (candidates.length === 0) return null;
+  route(request: RouteRequest, tried: ReadonlySet<Replica>): Routed | Blocked {
+    const usable = this.#usable(request, tried);
+    if (!Array.isArray(usable)) return usable;
+    const free = usable.filter((replica) => !replica.full);
+    if (free.length === 0) return { kind: "full" };
+    const candidates = this.#warmEnough(free);
     const { replica, reason, sentence } = this.#policy.choose(candidates, request);
     const label = tried.size > 0 ? "retry" : candidates.length === 1 ? "only_one" : reason;
-    return { replica, decision: { policy: this.#name, reason: label, sentence } };
+    return { kind: "routed", replica, decision: { policy: this.#name, reason: label, sentence } };
   }
 
-  /** Whether a replica not tried yet could take the request. */
+  /** Whether a replica not tried yet could take the request now. */
   hasOther(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
-    return this.#candidates(request).some((replica) => !tried.has(replica));
+    const usable = this.#usable(request, tried);
+    return Array.isArray(usable) && usable.some((replica) => !replica.full);
   }
 
   /** Whether any recognised replica serves the model; true while nothing is known. */
   knowsModel(model: string): boolean {
     if (model === "") return true;
-    const known = [...this.#replicas.all()].filter((replica) => replica.models.length > 0);
-    return known.length === 0 || known.some((replica) => replica.models.includes(model));
+    let known = false;
+    for (const { models } of this.#replicas.all()) {
+      if (models.includes(model)) return true;
+      known ||= models.length > 0;
+    }
+    return !known;
   }
 
-  #candidates({ model }: RouteRequest): Replica[] {
-    return [...this.#replicas.all()].filter(
-      (replica) =>
-        replica.available &&
-        (model === "" || replica.models.length === 0 || replica.models.includes(model)),
-    );
+  /** Replicas that could answer, busy or not; those that asked to be left alone only when nobody else is left. */
+  #usable({ model }: RouteRequest, tried: ReadonlySet<Replica>): Replica[] | Blocked {
+    const serving: Replica[] = [];
+    for (const replica of this.#replicas.all()) {
+      if (!replica.available) continue;
+      const { models } = replica;
+      if (model === "" || models.length === 0 || models.includes(model)) serving.push(replica);
+    }
+    const untried = this.#admitting(serving, model).filter((replica) => !tried.has(replica));
+    if (untried.length === 0) return { kind: "none" };
+    const open = untried.filter((replica) => replica.pushbackMs === 0);
+    if (open.length > 0) return open;
+    const unbound = untried.filter((replica) => !replica.pushbackBinds);
+    if (unbound.length > 0) return unbound;
+    const waits = untried.map((replica) => replica.pushbackMs);
+    return { kind: "pushed-back", retryAfterMs: Math.min(...waits) };
+  }
+
+  /**
+   * Leaves out replicas whose breaker is open, unless that would be most of them: when nearly everybody fails it is not
+   * them, and sending everything to the last one would fell it too.
+   */
+  #admitting(serving: Replica[], model: string): Replica[] {
+    const admitting = serving.filter((replica) => replica.breakers.of(model).admits);
+    const ejected = serving.length - admitting.length;
+    return ejected > serving.length * this.#ejectedShareMax ? serving : admitting;
+  }
+
+  /** A replica that has just come back sits out some choices, fewer as time goes on. */
+  #warmEnough(candidates: Replica[]): Replica[] {
+    if (!candidates.some((replica) => replica.warmth < 1)) return candidates;
+    const warm = candidates.filter((replica) => this.#random.next() < replica.warmth);
+    return warm.length > 0 ? warm : candidates;
   }
 }

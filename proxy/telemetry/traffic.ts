@@ -1,6 +1,6 @@
 import type { Clock } from "../../engines/clock.ts";
-import type { Exchange, OutcomeKind } from "../../engines/exchange.ts";
-import type { ExchangeTimer, InFlightView } from "../../engines/exchange-timer.ts";
+import type { Exchange, InFlightView, OutcomeKind } from "../../engines/exchange.ts";
+import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { Tick } from "../live/frames.ts";
 import { Cell, type CounterName, countedByCounter, endedOf } from "./cell.ts";
 import type { Fact } from "./fact.ts";

@@ -1,12 +1,14 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { createSecureContext } from "node:tls";
 import { Pool } from "undici";
+import { Lane } from "./lane.ts";
 
 /** Connections to one replica at most: above an engine's batch more would only wait inside it. */
-const CONNECTIONS_MAX = 1024;
+export const CONNECTIONS_MAX = 1024;
 /** All four engines close idle connections after 5 s; ours must be the first to let go. */
 const KEEP_ALIVE_MS = 3_000;
-const CONNECT_TIMEOUT_MS = 2_000;
+/** Only frees the socket: the limit that counts is `connectMs` of http/deadlines.ts, which is shorter. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What an engine behind a URL wants of those who connect. Belongs to that replica alone and is never shown. */
 export interface ConnectionOptions {
@@ -32,6 +34,8 @@ export interface TlsOptions {
 /** Connections to one origin, with what that origin alone is told. */
 export interface Connection {
   readonly pool: Pool;
+  /** A connection of its own for one request; the caller closes it. */
+  readonly freshLane: () => Lane;
   /** Flat list of names and values, as undici takes it. */
   readonly headers: readonly string[];
 }
@@ -39,8 +43,7 @@ export interface Connection {
 /** Connects lazily: nothing is opened before the first request. The caller closes the pool. */
 export function openConnection(origin: string, options: ConnectionOptions = {}): Connection {
   const { ca, insecure, serverName, cert, key } = options.tls ?? {};
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS_MAX,
+  const lanes = {
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
@@ -55,8 +58,13 @@ export function openConnection(origin: string, options: ConnectionOptions = {}):
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
     },
+  };
+  const pool = new Pool(origin, {
+    ...lanes,
+    connections: CONNECTIONS_MAX,
+    factory: (to, options) => new Lane(to, options),
   });
-  return { pool, headers: ownHeaders(options) };
+  return { pool, freshLane: () => new Lane(origin, lanes), headers: ownHeaders(options) };
 }
 
 function ownHeaders({ apiKey, headers }: ConnectionOptions): readonly string[] {

@@ -11,7 +11,7 @@ import {
   type ReplicaView,
 } from "./fleet.ts";
 import { probeGet, probeHealth } from "./probe.ts";
-import { Replica } from "./replica.ts";
+import { Replica, type ReplicaLimits } from "./replica.ts";
 
 /** Between probes of one replica; a random part keeps several proxies from probing in step. */
 const PROBE_PERIOD_MS = 2_000;
@@ -29,6 +29,18 @@ export interface ReplicaSetOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly onEvent: (event: FleetEvent) => void;
+  /** What the proxy allows every replica. */
+  readonly limits?: ReplicaLimits;
+}
+
+/** What an answer says of the replica that gave it. */
+export interface Judgement {
+  readonly model: string;
+  /** What {@link Breaker.sent} returned when it was asked for. */
+  readonly mark: number;
+  /** `neutral`: the client's doing, or ours. */
+  readonly verdict: "good" | "bad" | "neutral";
+  readonly why: string;
 }
 
 /** Every replica, kept in touch with: recognised, probed, its statistics read. */
@@ -68,7 +80,10 @@ export class ReplicaSet implements Fleet {
     }
     const fault = connectionFault(spec);
     if (fault !== null) throw new FleetError("invalid_replica", `replica "${id}": ${fault}`);
-    const added = new Replica(id, url, this.#options.clock, spec);
+    const added = new Replica(id, url, this.#options.clock, {
+      ...spec,
+      ...this.#options.limits,
+    });
     this.#replicas.set(added.id, added);
     this.#keepInTouch(added);
     this.#tell("replica-added", added, `${url} was added`);
@@ -140,6 +155,24 @@ export class ReplicaSet implements Fleet {
     this.#tell("replica-down", replica, why);
   }
 
+  /** The data path tells how an answer was; enough bad ones hold the replica out of routing for a while. */
+  judge(replica: Replica, { model, mark, verdict, why }: Judgement): void {
+    const breaker = replica.breakers.of(model);
+    if (verdict === "neutral") breaker.neutral(mark);
+    else if (verdict === "bad" && breaker.failed(mark)) {
+      const seconds = (breaker.openForMs / 1000).toFixed(0);
+      const whose = model === "" ? "" : ` for ${model}`;
+      this.#tell("breaker-open", replica, `held out${whose} for ${seconds} s: ${why}`);
+    } else if (verdict === "good" && breaker.succeeded(mark)) {
+      replica.recovered();
+      this.#tell(
+        "breaker-closed",
+        replica,
+        "answers again; its share grows back over some seconds",
+      );
+    }
+  }
+
   async stop(): Promise<void> {
     const pools = [...this.all()].map((replica) => {
       this.#forget(replica);
@@ -191,6 +224,8 @@ export class ReplicaSet implements Fleet {
       const signal = new AbortController().signal;
       replica.recognise(await identify((path, within) => probeGet(replica, path, within), signal));
     }
+    const isNeeded = ![...this.all()].some((other) => other.available);
+    if (result.ok && replica.heldDown && !isNeeded) return;
     if (!replica.probed(result)) return;
     const up = replica.state === "up";
     this.#tell(

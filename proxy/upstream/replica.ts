@@ -2,11 +2,27 @@ import type { Pool } from "undici";
 import type { Clock } from "../../engines/clock.ts";
 import type { Engine, EngineName, EngineStats, Recognition } from "../../engines/engine.ts";
 import { engines } from "../../engines/index.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { type Connection, CONNECTIONS_MAX, openConnection } from "./connection.ts";
 import type { ProbeResult, ReplicaSpec, ReplicaState, ReplicaView } from "./fleet.ts";
+import { BREAKER, type BreakerOptions } from "./health/breaker.ts";
+import { Breakers } from "./health/breakers.ts";
+import { HoldDown } from "./health/hold-down.ts";
+import type { Lane } from "./lane.ts";
 
 /** Failed probes in a row before a replica that does not refuse connections counts as down. */
 const FAILED_PROBES_MAX = 3;
+/** Takes on its share of requests over this long after it failed: cold caches and a full share would fell it again. */
+const SLOW_START_MS = 15_000;
+const SLOW_START_SHARE_MIN = 0.1;
+/** How long a replica that said "not now" without saying when is avoided. */
+const PUSHBACK_MS = 1_000;
+
+/** What the proxy allows every replica; each has a default. */
+export interface ReplicaLimits {
+  readonly breaker?: Partial<BreakerOptions>;
+  /** Requests of ours under way on one replica at most; more wait in the proxy's queue. */
+  readonly inFlightMax?: number;
+}
 
 /** One engine process behind one URL: its connections, what it is, and how it fares. */
 export class Replica implements Connection {
@@ -15,12 +31,20 @@ export class Replica implements Connection {
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly pool: Pool;
+  /** A connection of its own for one request, which its user closes. */
+  readonly freshLane: () => Lane;
+  readonly inFlightMax: number;
+  readonly breakers: Breakers;
   /** Requests of ours it is working on; charged when chosen, released when over. */
   inFlight = 0;
   stats: EngineStats | null = null;
   statsAtMs: number | null = null;
   /** Reading of the last byte it sent us: a replica that streams is alive, whatever its health route says. */
   lastByteMs = 0;
+  readonly #holdDown: HoldDown;
+  #recoveredAtMs: number | null = null;
+  #pushedBackUntilMs = 0;
+  #pushbackBinds = false;
   #recognition: Recognition | null = null;
   #state: ReplicaState = "starting";
   #because = "not yet reached";
@@ -32,7 +56,12 @@ export class Replica implements Connection {
   readonly #engine: EngineName | null;
   readonly #model: string | null;
 
-  constructor(id: string, url: string, clock: Clock, spec: Omit<ReplicaSpec, "url" | "name"> = {}) {
+  constructor(
+    id: string,
+    url: string,
+    clock: Clock,
+    spec: Omit<ReplicaSpec, "url" | "name"> & ReplicaLimits = {},
+  ) {
     this.id = id;
     this.url = url;
     this.weight = spec.weight ?? 1;
@@ -41,8 +70,12 @@ export class Replica implements Connection {
     this.#model = spec.model ?? null;
     this.#clock = clock;
     this.#sinceMs = clock.nowMs();
-    const { pool, headers } = openConnection(url, spec);
+    const { pool, freshLane, headers } = openConnection(url, spec);
     this.pool = pool;
+    this.freshLane = freshLane;
+    this.inFlightMax = spec.inFlightMax ?? CONNECTIONS_MAX;
+    this.breakers = new Breakers(clock, { ...BREAKER, ...spec.breaker });
+    this.#holdDown = new HoldDown(clock);
     this.#headers = headers;
   }
 
@@ -75,6 +108,45 @@ export class Replica implements Connection {
     return this.#state === "up";
   }
 
+  /** As many of our requests under way as it may have. */
+  get full(): boolean {
+    return this.inFlight >= this.inFlightMax;
+  }
+
+  /** Share of its fair share it should get now: under 1 for a while after it failed. */
+  get warmth(): number {
+    if (this.#recoveredAtMs === null) return 1;
+    const share = (this.#clock.nowMs() - this.#recoveredAtMs) / SLOW_START_MS;
+    if (share >= 1) this.#recoveredAtMs = null;
+    return Math.min(1, Math.max(SLOW_START_SHARE_MIN, share));
+  }
+
+  /** It failed and does not any more: begin with a small share. */
+  recovered(): void {
+    this.#recoveredAtMs = this.#clock.nowMs();
+  }
+
+  /** It asked to be left alone. Its own word binds; without one a second of avoidance is only a preference. */
+  pushBack(retryAfterMs: number | null): void {
+    this.#pushedBackUntilMs = this.#clock.nowMs() + (retryAfterMs ?? PUSHBACK_MS);
+    this.#pushbackBinds = retryAfterMs !== null;
+  }
+
+  /** Ms it still wants to be left alone. */
+  get pushbackMs(): number {
+    return Math.max(0, this.#pushedBackUntilMs - this.#clock.nowMs());
+  }
+
+  /** Whether it named that time itself: then it gets nothing, even where nobody else is left. */
+  get pushbackBinds(): boolean {
+    return this.#pushbackBinds;
+  }
+
+  /** It went down a moment ago, and perhaps not for the first time: let it stand a while before it is used again. */
+  get heldDown(): boolean {
+    return this.#state === "down" && this.#holdDown.holds;
+  }
+
   recognise(recognition: Recognition): void {
     this.#recognition = recognition;
   }
@@ -100,6 +172,9 @@ export class Replica implements Connection {
   enter(state: ReplicaState, because: string): boolean {
     this.#because = because;
     if (this.#state === state) return false;
+    if (state === "down") this.#holdDown.fell();
+    if (state === "up") this.#holdDown.rose();
+    if (state === "up" && this.#state === "down") this.recovered();
     this.#state = state;
     this.#sinceMs = this.#clock.nowMs();
     return true;
@@ -117,7 +192,7 @@ export class Replica implements Connection {
       sinceMs: this.#sinceMs,
       weight: this.weight,
       inFlight: this.inFlight,
-      breakerOpen: false,
+      breakerOpen: this.breakers.anyOpen,
       stats: this.stats,
       statsAtMs: this.statsAtMs,
       lastProbe: this.#lastProbe,

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { engines } from "../../engines/index.ts";
 import { type Exchange, OUTPUT_EVENTS_MAX, tpotMs, ttftMs } from "../../engines/exchange.ts";
-import { type Ending, ExchangeTimer } from "../../engines/exchange-timer.ts";
+import type { Ending } from "../../engines/ending.ts";
+import { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import { VirtualClock } from "../../engines/virtual-clock.ts";
 
 const STREAM = "text/event-stream; charset=utf-8";

@@ -101,6 +101,7 @@ export function exchangeOf(wish: Partial<ExchangeWish> = {}): Exchange {
       reasoning: null,
       countedBy: "usage",
     },
+    savedTokens: null,
     status: 200,
     attempts: [{ replica, startedMs: startedMs + 2, endedMs, status: 200, result: "answered" }],
     decision: { policy: "least-in-flight", reason: "least_in_flight", sentence: "…" },
