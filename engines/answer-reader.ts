@@ -1,7 +1,8 @@
-import type { Delta, Engine, Usage } from "./engine.ts";
+import type { Delta, Engine, Timings, Usage } from "./engine.ts";
 import type { InferenceRoute } from "./exchange.ts";
 import { OutputTimes } from "./output-times.ts";
 import { readSseEvent, SseScanner } from "./sse.ts";
+import { mergeTimings } from "./timings.ts";
 import { mergeUsage } from "./usage.ts";
 
 /** An answer that is not a stream is kept up to this size to read its usage; a larger one goes uncounted. */
@@ -14,11 +15,15 @@ export const ANSWER_BYTES_MAX = 4_194_304;
 export class AnswerReader {
   readonly output = new OutputTimes();
   usage: Usage | null = null;
+  timings: Timings | null = null;
   tokenIds = 0;
+  logprobTokens = 0;
   finishReason: string | null = null;
   error: Delta["error"] = null;
   /** The stream's own end mark was seen. */
   done = false;
+  /** False on a route whose answers have no meaning to us: its bytes are counted, never read. */
+  readonly isMetered: boolean;
   /** An answer that was not streamed held output: it has no first token, but it is no failure. */
   hasUnstreamedOutput = false;
   readonly #engine: Engine;
@@ -33,6 +38,7 @@ export class AnswerReader {
     this.#route = route;
     const isEventStream = contentType?.toLowerCase().startsWith("text/event-stream") === true;
     this.#scanner = isEventStream ? new SseScanner(this.#readBlock) : null;
+    this.isMetered = route !== "other";
   }
 
   get isEventStream(): boolean {
@@ -41,6 +47,7 @@ export class AnswerReader {
 
   /** Reads a piece that arrived at `atMs`. The bytes are not kept when the answer is a stream. */
   push(bytes: Uint8Array, atMs: number): void {
+    if (!this.isMetered) return;
     this.#chunkMs = atMs;
     if (this.#scanner === null) this.#keep(bytes);
     else this.#scanner.push(bytes);
@@ -74,7 +81,9 @@ export class AnswerReader {
 
   #take(delta: Delta): void {
     this.tokenIds += delta.tokenIds ?? 0;
+    this.logprobTokens += delta.logprobTokens ?? 0;
     this.usage = mergeUsage(this.usage, delta.usage);
+    this.timings = mergeTimings(this.timings, delta.timings);
     this.finishReason = delta.finishReason ?? this.finishReason;
     this.error = delta.error ?? this.error;
     this.done ||= delta.done;
@@ -90,8 +99,8 @@ export class AnswerReader {
 
 /** Keys whose value changes more than the output clock: such an event is read in full. */
 const TELLING =
-  /"(?:usage|error|timings|metrics)":\s*[^n\s]|"(?:finish_reason|stop_reason|object":\s*"error|type)":\s*"|"(?:token_ids|tool_calls)":\s*\[|"logprobs":\s*\{|\[DONE\]/;
-const OUTPUT = /"(?:content|text|reasoning|reasoning_content|refusal)":\s*"[^"]/;
+  /"(?:usage|error|timings|metrics)"\s*:\s*[^n\s]|"(?:finish_reason|stop_reason|object"\s*:\s*"error|type)"\s*:\s*"|"(?:token_ids|tool_calls|content)"\s*:\s*\[|"(?:logprobs|function_call|audio|prompt_progress|x_groq)"\s*:\s*\{|\[DONE\]/;
+const OUTPUT = /"(?:content|text|reasoning|reasoning_content|refusal)"\s*:\s*"[^"]/;
 
 /**
  * Tells an ordinary mid-stream content event without parsing it: nine in ten events of a stream. Quotes inside

@@ -1,5 +1,5 @@
 import type { AnswerReader } from "./answer-reader.ts";
-import type { ExchangeTokens } from "./exchange.ts";
+import type { CountedBy, ExchangeTokens } from "./exchange.ts";
 
 /** What was still to come of an answer expected to be `expected` tokens long; `null` when nobody knows. */
 export function savedTokens(
@@ -9,22 +9,64 @@ export function savedTokens(
   return expected === null || expected === undefined ? null : Math.max(0, expected - (output ?? 0));
 }
 
-/** Counts by the best source the answer offered; says which. */
-export function tokensOf(answer: AnswerReader | null): ExchangeTokens {
-  const usage = answer?.usage ?? null;
-  const said = {
-    input: usage?.inputTokens ?? null,
-    cachedInput: usage?.cachedInputTokens ?? null,
+/** What an answer told of its tokens: {@link AnswerReader} gathers it. */
+type Told = Pick<
+  AnswerReader,
+  | "usage"
+  | "timings"
+  | "tokenIds"
+  | "logprobTokens"
+  | "output"
+  | "done"
+  | "finishReason"
+  | "hasUnstreamedOutput"
+>;
+
+/** Counts by the best source the answer offered, and says which. */
+export function tokensOf(answer: Told | null): ExchangeTokens {
+  if (answer === null) return UNCOUNTED;
+  const { usage, timings } = answer;
+  const input = usage?.inputTokens ?? timings?.inputTokens ?? null;
+  const inputBy = usage === null ? "timings" : "usage";
+  return {
+    input,
+    cachedInput: usage?.cachedInputTokens ?? timings?.cachedInputTokens ?? null,
     reasoning: usage?.reasoningTokens ?? null,
+    ...(countOutput(answer) ?? { output: null, countedBy: input === null ? "none" : inputBy }),
   };
-  if (usage !== null && usage.outputTokens !== null) {
-    return { ...said, output: usage.outputTokens, countedBy: "usage" };
-  }
-  if (answer !== null && answer.tokenIds > 0) {
-    return { ...said, output: answer.tokenIds, countedBy: "token-ids" };
-  }
-  if (answer !== null && answer.output.events > 0) {
-    return { ...said, output: answer.output.events, countedBy: "events" };
-  }
-  return { ...said, output: null, countedBy: said.input === null ? "none" : "usage" };
+}
+
+const UNCOUNTED: ExchangeTokens = {
+  input: null,
+  output: null,
+  cachedInput: null,
+  reasoning: null,
+  countedBy: "none",
+};
+
+function countOutput(answer: Told): { output: number; countedBy: CountedBy } | null {
+  const { usage, timings, output } = answer;
+  const said = usage?.outputTokens ?? null;
+  if (said !== null && isBelievable(answer, said)) return { output: said, countedBy: "usage" };
+  const { events } = output;
+  const counts = [
+    ["token-ids", answer.tokenIds],
+    ["timings", timings?.outputTokens ?? 0],
+    ["logprobs", answer.logprobTokens],
+  ] as const;
+  // A list that does not cover every event leaves tokens out: withheld by a parser, or sent for some channels only.
+  const best = counts.find(([, tokens]) => tokens > 0 && tokens >= events);
+  if (best !== undefined) return { output: best[1], countedBy: best[0] };
+  return events > 0 ? { output: events, countedBy: "events" } : null;
+}
+
+/**
+ * Whether usage tells of the output we saw. What a stream said before it broke off may be old: Anthropic's first event
+ * counts no output, and continuous usage is as old as its last frame. Nor is a count of nothing beside output believed.
+ */
+function isBelievable(answer: Told, outputTokens: number): boolean {
+  const { events } = answer.output;
+  const isFinished = answer.done || answer.finishReason !== null;
+  if (!isFinished) return outputTokens >= events;
+  return outputTokens > 0 || (events === 0 && !answer.hasUnstreamedOutput);
 }

@@ -1,23 +1,15 @@
 import type { Delta } from "./engine.ts";
 import type { InferenceRoute } from "./exchange.ts";
+import { type Fields, fieldsOf, listOf, parseFields, textOf } from "./json-fields.ts";
 import type { SseEvent } from "./sse.ts";
+import { readTimings } from "./timings.ts";
+import { readMessage, readResponse, readTypedEvent } from "./typed-delta.ts";
 import { readUsage } from "./usage.ts";
+import { EMPTY_DELTA, errorOf, reasonError } from "./wire-error.ts";
 
-/** What an event says when it says nothing: role frames, comments, pings. */
-export const EMPTY_DELTA: Delta = {
-  outputChars: 0,
-  channel: null,
-  tokenIds: null,
-  finishReason: null,
-  usage: null,
-  error: null,
-  done: false,
-};
-
-type Fields = Readonly<Record<string, unknown>>;
 type Channel = NonNullable<Delta["channel"]>;
 
-/** Fields of a delta or message that hold output, and the channel each is on. */
+/** Fields of a delta or message that hold output as text, and the channel each is on. */
 const OUTPUT_FIELDS: readonly (readonly [string, Channel])[] = [
   ["content", "content"],
   ["text", "content"],
@@ -31,10 +23,11 @@ const OUTPUT_FIELDS: readonly (readonly [string, Channel])[] = [
  * Anthropic message events, error frames and `[DONE]`. Data that is not JSON is an error of the engine.
  */
 export function readEventDelta(event: SseEvent, route: InferenceRoute): Delta {
+  // TensorRT-LLM ends its first frame with a blank before the line end.
   const data = event.data.trim();
   if (data === "[DONE]") return { ...EMPTY_DELTA, done: true };
   if (data === "") return EMPTY_DELTA;
-  const frame = parse(data);
+  const frame = parseFields(data);
   if (frame === null) return malformed(data);
   if (route === "messages" || route === "responses") return readTypedEvent(frame);
   return readChoices(frame);
@@ -42,25 +35,10 @@ export function readEventDelta(event: SseEvent, route: InferenceRoute): Delta {
 
 /** Reads a whole answer that was not streamed. */
 export function readAnswerDelta(body: string, route: InferenceRoute): Delta {
-  const answer = parse(body);
+  const answer = parseFields(body);
   if (answer === null) return malformed(body);
-  if (route === "messages")
-    return {
-      ...readContentBlocks(answer["content"]),
-      ...usageOf(answer),
-      finishReason: text(answer["stop_reason"]),
-      done: true,
-    };
-  if (route === "responses")
-    return {
-      ...EMPTY_DELTA,
-      ...usageOf(answer),
-      ...errorOf(answer),
-      outputChars: JSON.stringify(answer["output"] ?? "").length,
-      channel: "content",
-      finishReason: text(answer["status"]),
-      done: true,
-    };
+  if (route === "messages") return readMessage(answer);
+  if (route === "responses") return readResponse(answer);
   return { ...readChoices(answer), done: true };
 }
 
@@ -68,121 +46,75 @@ function readChoices(frame: Fields): Delta {
   let outputChars = 0;
   let channel: Channel | null = null;
   let tokenIds: number | null = null;
+  let logprobTokens: number | null = null;
   let finishReason: string | null = null;
-  for (const choice of list(frame["choices"])) {
-    const source = fields(choice["delta"]) ?? fields(choice["message"]) ?? choice;
+  for (const choice of listOf(frame["choices"])) {
+    const source = fieldsOf(choice["delta"]) ?? fieldsOf(choice["message"]) ?? choice;
     const part = outputOf(source);
-    if (part.chars > 0) channel = part.channel;
+    channel = part.channel ?? channel;
     outputChars += part.chars;
-    if (Array.isArray(choice["token_ids"])) tokenIds = (tokenIds ?? 0) + choice["token_ids"].length;
-    finishReason = text(choice["finish_reason"]) ?? finishReason;
+    tokenIds = added(tokenIds, lengthOf(choice["token_ids"] ?? choice["response_token_ids"]));
+    const logprobs = fieldsOf(choice["logprobs"]);
+    logprobTokens = added(logprobTokens, lengthOf(logprobs?.["content"] ?? logprobs?.["tokens"]));
+    finishReason = textOf(choice["finish_reason"]) ?? finishReason;
   }
+  const usage = readUsage(frame["usage"]) ?? readUsage(fieldsOf(frame["x_groq"])?.["usage"]);
+  const timings = readTimings(frame);
+  const error = errorOf(frame) ?? reasonError(finishReason);
   return {
     ...EMPTY_DELTA,
     outputChars,
     channel,
     tokenIds,
+    logprobTokens,
     finishReason,
-    ...usageOf(frame),
-    ...errorOf(frame),
+    usage,
+    timings,
+    error,
   };
 }
 
 function outputOf(source: Fields): { chars: number; channel: Channel | null } {
   let chars = 0;
   let channel: Channel | null = null;
-  for (const [name, on] of OUTPUT_FIELDS) {
-    const value = source[name];
-    if (typeof value !== "string" || value === "") continue;
-    chars += value.length;
-    channel = on;
+  const add = (length: number, on: Channel): void => {
+    chars += length;
+    if (length > 0) channel = on;
+  };
+  for (const [name, on] of OUTPUT_FIELDS) add(textOf(source[name])?.length ?? 0, on);
+  // Content in parts: Mistral's hosted models think and speak in one list.
+  for (const part of listOf(source["content"])) {
+    add(textOf(part["text"])?.length ?? 0, "content");
+    const thinking = textOf(part["thinking"]) ?? listOf(part["thinking"]).map(textOfPart).join("");
+    add(thinking.length, "reasoning");
   }
-  for (const call of list(source["tool_calls"])) {
-    const named = fields(call["function"]);
-    const written =
-      (text(named?.["name"]) ?? "").length + (text(named?.["arguments"]) ?? "").length;
-    if (written === 0) continue;
-    chars += written;
-    channel = "tool";
-  }
+  for (const call of listOf(source["tool_calls"]))
+    add(callLength(fieldsOf(call["function"])), "tool");
+  // The form before tool calls, still written by older servers.
+  add(callLength(fieldsOf(source["function_call"])), "tool");
+  const audio = fieldsOf(source["audio"]);
+  add((textOf(audio?.["transcript"]) ?? textOf(audio?.["data"]) ?? "").length, "content");
   return { chars, channel };
 }
 
-/** Responses API and Anthropic messages: the `type` field says what the event is. */
-function readTypedEvent(frame: Fields): Delta {
-  const type = text(frame["type"]) ?? "";
-  const inner = fields(frame["response"]) ?? fields(frame["message"]) ?? frame;
-  const base = {
-    ...EMPTY_DELTA,
-    ...usageOf(inner),
-    ...usageOf(frame),
-    ...errorOf(frame),
-    ...errorOf(inner),
-  };
-  if (type === "response.completed" || type === "response.incomplete" || type === "message_stop") {
-    return { ...base, finishReason: text(inner["status"]), done: true };
-  }
-  const delta = frame["delta"];
-  if (typeof delta === "string") {
-    return { ...base, outputChars: delta.length, channel: channelOfType(type) };
-  }
-  const part = fields(delta);
-  if (part === null) return base;
-  const written = ["text", "thinking", "partial_json"].map((name) => text(part[name]) ?? "");
-  const outputChars = written.join("").length;
-  const channel = outputChars === 0 ? null : channelOfType(text(part["type"]) ?? "");
-  return { ...base, outputChars, channel, finishReason: text(part["stop_reason"]) };
+function textOfPart(part: Fields): string {
+  return textOf(part["text"]) ?? "";
 }
 
-function channelOfType(type: string): Channel {
-  if (/reasoning|thinking/.test(type)) return "reasoning";
-  if (/function_call|json/.test(type)) return "tool";
-  return type.includes("refusal") ? "refusal" : "content";
+/** Arguments come as text; some servers (Ollama's models, older TGI) write them as an object. */
+function callLength(call: Fields | null): number {
+  if (call === null) return 0;
+  const given = call["arguments"];
+  const written = textOf(given) ?? (fieldsOf(given) === null ? "" : JSON.stringify(given));
+  return (textOf(call["name"]) ?? "").length + written.length;
 }
 
-function readContentBlocks(content: unknown): Delta {
-  let outputChars = 0;
-  let channel: Channel | null = null;
-  for (const block of list(content)) {
-    const type = text(block["type"]) ?? "text";
-    outputChars += (
-      text(block["text"]) ??
-      text(block["thinking"]) ??
-      JSON.stringify(block["input"] ?? "")
-    ).length;
-    channel = type === "tool_use" ? "tool" : channelOfType(type);
-  }
-  return { ...EMPTY_DELTA, outputChars, channel };
+function lengthOf(value: unknown): number | null {
+  return Array.isArray(value) ? value.length : null;
 }
 
-function usageOf(frame: Fields): Partial<Delta> {
-  const usage = readUsage(frame["usage"]) ?? timingsOf(frame["timings"]);
-  return usage === null ? {} : { usage };
-}
-
-/** llama.cpp sends `timings` where it sends no usage: tokens predicted, processed and taken from cache. */
-function timingsOf(value: unknown): Delta["usage"] {
-  const timings = fields(value);
-  const outputTokens = timings?.["predicted_n"];
-  const processed = timings?.["prompt_n"];
-  const cached = timings?.["cache_n"];
-  if (typeof outputTokens !== "number") return null;
-  const cachedInputTokens = typeof cached === "number" ? cached : null;
-  const inputTokens = typeof processed === "number" ? processed + (cachedInputTokens ?? 0) : null;
-  return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens: null };
-}
-
-/** Errors come nested, flat (`"object":"error"`), as a bare string, or as a typed event. */
-function errorOf(frame: Fields): Partial<Delta> {
-  const isError = frame["object"] === "error" || frame["type"] === "error";
-  const error = frame["error"] ?? (isError ? frame : null);
-  if (error === null || error === undefined) return {};
-  if (typeof error === "string") return { error: { message: error, code: null } };
-  const known = fields(error) ?? {};
-  const code = text(known["code"]) ?? text(known["type"]);
-  return {
-    error: { message: text(known["message"]) ?? "", code },
-  };
+function added(total: number | null, more: number | null): number | null {
+  return more === null ? total : (total ?? 0) + more;
 }
 
 function malformed(data: string): Delta {
@@ -190,28 +122,4 @@ function malformed(data: string): Delta {
     ...EMPTY_DELTA,
     error: { message: `not JSON: ${data.slice(0, 80)}`, code: "upstream_malformed" },
   };
-}
-
-function parse(data: string): Fields | null {
-  try {
-    return fields(JSON.parse(data));
-  } catch {
-    return null;
-  }
-}
-
-function fields(value: unknown): Fields | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : null;
-}
-
-function list(value: unknown): readonly Fields[] {
-  return Array.isArray(value)
-    ? value.map((item) => fields(item)).filter((item) => item !== null)
-    : [];
-}
-
-function text(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }

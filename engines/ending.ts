@@ -30,7 +30,7 @@ export function outcomeOf(ending: Ending, { phase, status, answer }: Known): Out
   const code = `upstream_status_${status ?? 0}`;
   if (status === null || status >= 500 || status < 200) return { kind: "failed", code };
   if (status >= 400) return { kind: "rejected", code };
-  if (answer === null) return { kind: "completed", finishReason: null };
+  if (answer === null || !answer.isMetered) return { kind: "completed", finishReason: null };
   // A 200 with an error event is a failure, whatever the status line promised.
   if (answer.error !== null) return broken("upstream_error_event", answer);
   if (answer.isEventStream && !answer.done && answer.finishReason === null)

@@ -12,4 +12,17 @@ export const NO_STATS: EngineStats = {
   generationTokens: null,
   maxSequences: null,
   kvCapacityTokens: null,
+  waitingTokens: null,
+  version: null,
+  maxModelLen: null,
+  asleep: null,
+  snapshotAtMs: null,
 };
+
+/** What the first page left open is filled in from the second. */
+export function fillStats(first: EngineStats, second: EngineStats): EngineStats {
+  const filled = Object.entries(second).filter(
+    ([name]) => first[name as keyof EngineStats] === null,
+  );
+  return { ...first, ...Object.fromEntries(filled) };
+}

@@ -84,8 +84,18 @@ export interface ExchangeTimes {
   readonly endedMs: number;
 }
 
-/** How a token count was obtained, best first. `none`: nothing to count from. */
-export type CountedBy = "usage" | "token-ids" | "timings" | "tokenizer" | "events" | "none";
+/**
+ * How a token count was obtained, best first: the engine's usage, the ids or log probabilities it listed, llama.cpp's
+ * timings, a tokenizer, or the events counted (at least one token each). `none`: nothing to count from.
+ */
+export type CountedBy =
+  | "usage"
+  | "token-ids"
+  | "timings"
+  | "logprobs"
+  | "tokenizer"
+  | "events"
+  | "none";
 
 export interface ExchangeTokens {
   readonly input: number | null;

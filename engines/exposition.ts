@@ -61,3 +61,9 @@ function numberOf(text: string | undefined): number | null {
   const value = Number(text);
   return Number.isNaN(value) ? null : value;
 }
+
+/** A label of the first sample of a metric that has it: info gauges say their facts in labels. */
+export function labelOf(samples: readonly Sample[], name: string, label: string): string | null {
+  const sample = samples.find((one) => one.name === name && one.labels[label] !== undefined);
+  return sample?.labels[label] ?? null;
+}

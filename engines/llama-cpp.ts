@@ -1,50 +1,97 @@
 import { readAnswerDelta, readEventDelta } from "./delta.ts";
 import { NO_STATS } from "./engine-stats.ts";
-import type { Engine, EngineStats } from "./engine.ts";
+import type { Engine, EngineStats, ProbeAnswers, Recognition } from "./engine.ts";
 import { readExposition, sumOf } from "./exposition.ts";
-import { jsonOf, modelList, recogniseByOwner } from "./recognition.ts";
+import { withLength } from "./forced-length.ts";
+import { MESSAGES_ROUTES, OPENAI_ROUTES } from "./inference-routes.ts";
+import { fieldsOf, numberOf, textOf } from "./json-fields.ts";
+import { jsonOf, MODELS_PATH, modelList, recogniseByOwner } from "./recognition.ts";
+import { detokenizeCall, tokenizeCall } from "./tokenizers.ts";
 
 /** llama.cpp (`llama-server`). Frames, slots and metrics: tools/server/{server-task,server-context}.cpp. */
 export const llamaCpp: Engine = {
   name: "llama.cpp",
+  probes: ["/props"],
   recognise(probe) {
-    const props = jsonOf(probe.get("/props"));
-    const build = props?.["build_info"];
-    const version = typeof build === "string" ? build : null;
-    const byOwner = recogniseByOwner(probe, "llama.cpp", ["llamacpp"]);
-    if (byOwner !== null) return { ...byOwner, version };
-    // While a model loads every route answers 503, but the server header already tells.
-    const named = [...probe.values()].find((answer) => answer.headers["server"] === "llama.cpp");
-    if (named === undefined) return null;
-    const because = `the server header says "llama.cpp" (${named.path})`;
-    return {
-      engine: "llama.cpp",
-      confidence: 0.95,
-      version,
-      models: modelList(probe).models,
-      because,
-    };
+    const version = textOf(jsonOf(probe.get("/props"))?.["build_info"]);
+    return (
+      recogniseByOwner(probe, {
+        engine: "llama.cpp",
+        owners: ["llamacpp"],
+        ownPaths: ["/props"],
+        version,
+      }) ?? recogniseByHeader(probe, version)
+    );
   },
   stats: {
-    // The metrics page resets its windows on each read, so the slots are asked first.
+    // Slots tell how many there are and which work; only the metrics page (--metrics) tells who waits. Reading it
+    // resets its two speed gauges, which are not used here.
     paths: ["/slots", "/metrics"],
     read: (path, body) => (path === "/slots" ? readSlots(body) : readMetrics(body)),
   },
   readDelta: readEventDelta,
   readAnswer: readAnswerDelta,
   // There is no min_tokens; ignoring the end of sequence makes max_tokens exact.
-  forceLength: (body, tokens) => ({
-    ...body,
-    max_tokens: tokens,
-    ignore_eos: true,
-    cache_prompt: false,
-  }),
+  forceLength: (body, tokens) => withLength(body, { max_tokens: tokens, ignore_eos: true }),
+  tokenizer: {
+    tokenize: tokenizeCall("/tokenize", (content) => ({ content, add_special: false })),
+    detokenize: detokenizeCall("/detokenize", "content", (tokens) => ({ tokens })),
+  },
+  promptOfTokens: (tokens) => ({ prompt: tokens }),
+  abort: {
+    streamedMs: 0,
+    wholeMs: 0,
+    // tools/server/server-stream.cpp: the answer is kept for replay under this name, so the work goes on.
+    survivesWith: ["x-conversation-id"],
+    note: "Stops at once when the socket closes, unless the request carried X-Conversation-Id: then it generates to the end.",
+  },
   paths: {
     health: "/health",
-    tokenize: "/tokenize",
-    control: ["/slots", "/props", "/lora-adapters", "/models/load", "/models/unload", "/v1/stream"],
+    inference: {
+      ...OPENAI_ROUTES,
+      ...MESSAGES_ROUTES,
+      "/v1/rerank": "rerank",
+      "/v1/reranking": "rerank",
+      "/rerank": "rerank",
+      "/reranking": "rerank",
+      "/tokenize": "tokenize",
+      "/detokenize": "tokenize",
+      "/v1/chat/completions/input_tokens": "tokenize",
+      "/v1/responses/input_tokens": "tokenize",
+    },
+    control: [
+      "/slots",
+      "/props",
+      "/lora-adapters",
+      "/models/load",
+      "/models/unload",
+      "/cors-proxy",
+      "/tools",
+      // Somebody's kept answer, its listing and its deletion.
+      "/v1/stream",
+      "/v1/streams",
+      "/v1/chat/completions/control",
+    ],
   },
 };
+
+/** While a model loads every route answers 503, but the server header already tells. */
+function recogniseByHeader(probe: ProbeAnswers, version: string | null): Recognition | null {
+  const named = [...probe.values()].find((answer) => answer.headers["server"] === "llama.cpp");
+  if (named === undefined) return null;
+  const { models, ownedBy } = modelList(probe);
+  const owner = ownedBy[0];
+  const doubt = owner === undefined ? "" : `, though its models are owned by "${owner}"`;
+  return {
+    engine: "llama.cpp",
+    confidence: doubt === "" ? 0.95 : 0.8,
+    version,
+    models,
+    because: `the server header says "llama.cpp" (${named.path})${doubt}`,
+    direct: true,
+    settled: probe.get(MODELS_PATH)?.status === 200,
+  };
+}
 
 function readSlots(body: string): EngineStats | null {
   let slots: unknown;
@@ -54,9 +101,16 @@ function readSlots(body: string): EngineStats | null {
     return null;
   }
   if (!Array.isArray(slots)) return null;
-  const all = slots as readonly Record<string, unknown>[];
+  const all = slots.map(fieldsOf).filter((slot) => slot !== null);
+  // Nothing to tell slots by: another program's list.
+  if (all.some((slot) => typeof slot["is_processing"] !== "boolean")) return null;
   const busy = all.filter((slot) => slot["is_processing"] === true).length;
-  return { ...NO_STATS, running: busy, maxSequences: all.length };
+  return {
+    ...NO_STATS,
+    running: busy,
+    maxSequences: all.length === 0 ? null : all.length,
+    maxModelLen: numberOf(all[0]?.["n_ctx"]),
+  };
 }
 
 function readMetrics(body: string): EngineStats | null {

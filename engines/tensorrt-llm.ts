@@ -1,8 +1,11 @@
 import { readAnswerDelta, readEventDelta } from "./delta.ts";
 import { NO_STATS } from "./engine-stats.ts";
 import type { Engine, EngineStats } from "./engine.ts";
-import { maxOf, readExposition, sumOf } from "./exposition.ts";
-import { recogniseByOwner } from "./recognition.ts";
+import { labelOf, maxOf, readExposition, sumOf } from "./exposition.ts";
+import { minMaxLength } from "./forced-length.ts";
+import { OPENAI_ROUTES } from "./inference-routes.ts";
+import { recogniseByOwner, versionOf } from "./recognition.ts";
+import { tokenizeCall } from "./tokenizers.ts";
 
 /**
  * TensorRT-LLM (`trtllm-serve`). Its request schema is strict: a field it does not know is a 400,
@@ -10,7 +13,14 @@ import { recogniseByOwner } from "./recognition.ts";
  */
 export const tensorrtLlm: Engine = {
   name: "tensorrt-llm",
-  recognise: (probe) => recogniseByOwner(probe, "tensorrt-llm", ["tensorrt_llm"]),
+  probes: ["/version"],
+  recognise: (probe) =>
+    recogniseByOwner(probe, {
+      engine: "tensorrt-llm",
+      owners: ["tensorrt_llm"],
+      ownPaths: ["/version"],
+      version: versionOf(probe, "/version"),
+    }),
   stats: {
     // /metrics is JSON there and a read drains it: another reader's data would be lost. Never asked.
     paths: ["/prometheus/metrics"],
@@ -18,15 +28,22 @@ export const tensorrtLlm: Engine = {
   },
   readDelta: readEventDelta,
   readAnswer: readAnswerDelta,
-  forceLength: (body, tokens) => ({
-    ...body,
-    max_tokens: tokens,
-    min_tokens: tokens,
-    ignore_eos: true,
-  }),
+  forceLength: minMaxLength,
+  tokenizer: {
+    // `count` and `tokens` come back; the schema takes nothing but the prompt.
+    tokenize: tokenizeCall("/_internal/tokenize", (prompt) => ({ prompt })),
+    detokenize: null,
+  },
+  promptOfTokens: (tokens) => ({ prompt: tokens }),
+  abort: {
+    streamedMs: 1000,
+    wholeMs: 1000,
+    survivesWith: [],
+    note: "Looks once a second whether its client is still there, streamed or not.",
+  },
   paths: {
     health: "/health",
-    tokenize: null,
+    inference: { ...OPENAI_ROUTES, "/_internal/tokenize": "tokenize" },
     control: [
       "/release_memory",
       "/resume_memory",
@@ -39,23 +56,29 @@ export const tensorrtLlm: Engine = {
       "/_resource_governor",
       "/_internal",
       "/metrics",
+      "/v1/data_transceiver_state",
     ],
   },
 };
 
+/**
+ * Names carry the prefix `trtllm_` since the 1.3 line; before it five histograms stood without one, their labels
+ * `undefined` (tensorrt_llm/metrics/collector.py). The gauges move only when a request finishes.
+ */
 function readMetrics(body: string): EngineStats | null {
   const samples = readExposition(body);
   const sum = (name: string): number | null => sumOf(samples, `trtllm_${name}`, name);
   const max = (name: string): number | null => maxOf(samples, `trtllm_${name}`, name);
   const running = sum("num_requests_running");
   const generationTokens = sum("generation_tokens_total");
-  if (running === null && generationTokens === null) return null;
+  const finished = sum("request_success_total") ?? sum("e2e_request_latency_seconds_count");
+  if (running === null && generationTokens === null && finished === null) return null;
   const reused = sum("kv_cache_reused_blocks_total");
   const missed = sum("kv_cache_missed_blocks_total");
   const blockTokens = max("kv_cache_tokens_per_block");
-  const blocks = sum("kv_cache_max_blocks");
   const tokensOf = (count: number | null): number | null =>
     count === null || blockTokens === null ? null : count * blockTokens;
+  const longest = Number(labelOf(samples, "trtllm_model_config_info", "max_model_len"));
   return {
     ...NO_STATS,
     running,
@@ -66,6 +89,7 @@ function readMetrics(body: string): EngineStats | null {
     promptTokens: sum("prompt_tokens_total"),
     generationTokens,
     maxSequences: max("max_num_active_requests"),
-    kvCapacityTokens: tokensOf(blocks),
+    kvCapacityTokens: tokensOf(sum("kv_cache_max_blocks")),
+    maxModelLen: longest > 0 ? longest : null,
   };
 }

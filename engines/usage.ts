@@ -1,25 +1,35 @@
 import type { Usage } from "./engine.ts";
+import { countOf, fieldsOf } from "./json-fields.ts";
 
 /**
  * Reads a usage object in any of the shapes engines send: OpenAI chat and completions
  * (`prompt_tokens`, `completion_tokens`, `*_details`), OpenAI responses and Anthropic messages
- * (`input_tokens`, `output_tokens`, `cache_read_input_tokens`), SGLang's flat `reasoning_tokens`.
+ * (`input_tokens`, `output_tokens`, `cache_read_input_tokens`), SGLang's flat `reasoning_tokens`, DeepSeek's
+ * `prompt_cache_hit_tokens`, and the bare `total_tokens` of a rerank, which has input alone.
  * `null` when the value holds no count at all.
  */
 export function readUsage(value: unknown): Usage | null {
-  const usage = field(value);
+  const usage = fieldsOf(value);
   if (usage === null) return null;
-  const cacheRead = count(usage["cache_read_input_tokens"]);
+  const cacheRead = countOf(usage["cache_read_input_tokens"]);
+  const cacheWritten = countOf(usage["cache_creation_input_tokens"]);
   const inputDetails =
-    field(usage["prompt_tokens_details"]) ?? field(usage["input_tokens_details"]);
+    fieldsOf(usage["prompt_tokens_details"]) ?? fieldsOf(usage["input_tokens_details"]);
   const outputDetails =
-    field(usage["completion_tokens_details"]) ?? field(usage["output_tokens_details"]);
+    fieldsOf(usage["completion_tokens_details"]) ?? fieldsOf(usage["output_tokens_details"]);
+  const input =
+    countOf(usage["prompt_tokens"]) ??
+    withCached(countOf(usage["input_tokens"]), cacheRead, cacheWritten);
+  const output = countOf(usage["completion_tokens"]) ?? countOf(usage["output_tokens"]);
   const read: Usage = {
-    inputTokens:
-      count(usage["prompt_tokens"]) ?? withCached(count(usage["input_tokens"]), cacheRead),
-    outputTokens: count(usage["completion_tokens"]) ?? count(usage["output_tokens"]),
-    cachedInputTokens: count(inputDetails?.["cached_tokens"]) ?? cacheRead,
-    reasoningTokens: count(outputDetails?.["reasoning_tokens"]) ?? count(usage["reasoning_tokens"]),
+    inputTokens: input ?? (output === null ? countOf(usage["total_tokens"]) : null),
+    outputTokens: output,
+    cachedInputTokens:
+      countOf(inputDetails?.["cached_tokens"]) ??
+      cacheRead ??
+      countOf(usage["prompt_cache_hit_tokens"]),
+    reasoningTokens:
+      countOf(outputDetails?.["reasoning_tokens"]) ?? countOf(usage["reasoning_tokens"]),
   };
   return Object.values(read).every((tokens) => tokens === null) ? null : read;
 }
@@ -35,15 +45,11 @@ export function mergeUsage(earlier: Usage | null, later: Usage | null): Usage | 
   };
 }
 
-/** Anthropic counts cached tokens beside `input_tokens`, everyone else inside. */
-function withCached(input: number | null, cacheRead: number | null): number | null {
-  return input === null ? null : input + (cacheRead ?? 0);
-}
-
-function field(value: unknown): Record<string, unknown> | null {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-}
-
-function count(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+/** Anthropic counts cached tokens, read and written, beside `input_tokens`; everyone else inside. */
+function withCached(
+  input: number | null,
+  read: number | null,
+  written: number | null,
+): number | null {
+  return input === null ? null : input + (read ?? 0) + (written ?? 0);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { InferenceRoute } from "../../engines/exchange.ts";
+import { routeOfPath } from "../../engines/inference-routes.ts";
 import { clientWishes, type ClientWishes } from "./client-wishes.ts";
 import { type Hop, headerOf, upstreamHeaders } from "./headers.ts";
 import type { HeldBody } from "./held-body.ts";
@@ -30,27 +31,9 @@ export interface InferenceRequest {
   readonly wishes: ClientWishes | string;
 }
 
-/** Routes whose meaning is known; every other path under /v1 travels as it is. */
-const ROUTES: Readonly<Record<string, InferenceRoute>> = {
-  "/v1/chat/completions": "chat",
-  "/v1/completions": "completions",
-  "/v1/responses": "responses",
-  "/v1/messages": "messages",
-  "/v1/embeddings": "embeddings",
-  "/v1/rerank": "rerank",
-  "/v1/score": "rerank",
-  "/v1/tokenize": "tokenize",
-  "/v1/detokenize": "tokenize",
-};
-
 /** The newest name of the same bound first (OpenAI chat, responses, completions). */
 const TOKENS_MAX = ["max_completion_tokens", "max_output_tokens", "max_tokens"] as const;
 const WANTED = new Set(["model", "stream", ...TOKENS_MAX]);
-
-/** The route of a path; `other` for what has no meaning to us. */
-export function routeOf(path: string): InferenceRoute {
-  return ROUTES[path] ?? "other";
-}
 
 /** What the body said, or why it is not one. */
 export type BodyReading =
@@ -97,7 +80,7 @@ export function readInferenceRequest(
       id,
       method,
       target: target.forward,
-      route: routeOf(target.path),
+      route: routeOfPath(target.path),
       headers,
       body,
       model: textValue(fields.get("model")),

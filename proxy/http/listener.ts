@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ExchangeTimer } from "../../engines/exchange-timer.ts";
+import { routeOfPath } from "../../engines/inference-routes.ts";
 import type { ListenAddress } from "../config/listen.ts";
 import { type ErrorCode, errors } from "../errors.ts";
 import type { BodyBudget } from "./body-budget.ts";
@@ -10,7 +11,7 @@ import { refuse, sendError } from "./error-answer.ts";
 import { Forwarding } from "./forward.ts";
 import type { ForwardServices } from "./forward-services.ts";
 import { givenRequestId, type Hop } from "./headers.ts";
-import { peekFor, readInferenceRequest, routeOf } from "./inference-request.ts";
+import { peekFor, readInferenceRequest } from "./inference-request.ts";
 import { OwnRoutes } from "./own-routes.ts";
 import { announcedBytes, readRequestBody } from "./request-body.ts";
 import { type Flaw, flawOf, HEADER_FIELDS_MAX } from "./request-check.ts";
@@ -154,7 +155,7 @@ export class DataListener {
 
   async #readAndForward(arrival: Arrival, target: PathTarget): Promise<void> {
     const { request, response } = arrival;
-    const peek = peekFor(request, routeOf(target.path));
+    const peek = peekFor(request, routeOfPath(target.path));
     if (request.headers.expect !== undefined && request.httpVersion === "1.1")
       response.writeContinue();
     const { bodyBytesMax: bytesMax, bodies: budget } = this.#options;
@@ -228,7 +229,7 @@ export class DataListener {
     if (this.#draining) return "draining";
     if (!path.startsWith("/v1/")) return "not_found";
     if (isControlPath(path)) return "forbidden";
-    return routeOf(path) !== "other" && method !== "POST" && method !== "OPTIONS"
+    return routeOfPath(path) !== "other" && method !== "POST" && method !== "OPTIONS"
       ? "method_not_allowed"
       : null;
   }
@@ -254,7 +255,15 @@ export class DataListener {
     const announced = announcedBytes(request);
     const bytesIn = Number.isFinite(announced) ? announced : 0;
     const timer = new ExchangeTimer(
-      { id, origin: "real", route: routeOf(path), model: "", streamed: false, startedMs, bytesIn },
+      {
+        id,
+        origin: "real",
+        route: routeOfPath(path),
+        model: "",
+        streamed: false,
+        startedMs,
+        bytesIn,
+      },
       clock,
     );
     feed.began(timer);

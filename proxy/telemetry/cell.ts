@@ -26,6 +26,7 @@ export const counters = [
   "outputTokens:usage",
   "outputTokens:token-ids",
   "outputTokens:timings",
+  "outputTokens:logprobs",
   "outputTokens:tokenizer",
   "outputTokens:events",
 ] as const;
