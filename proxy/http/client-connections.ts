@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../engines/clock.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -53,6 +53,8 @@ export class ClientConnections {
   readonly #toldMs = new Map<string, number>();
   readonly #late = new WeakSet<Socket>();
   readonly #surplus = new WeakSet<Socket>();
+  readonly #refusals = new WeakSet<ServerResponse>();
+  readonly #answers = new WeakMap<Socket, ServerResponse>();
   #open = 0;
 
   constructor(server: Server, clock: Clock, limits: ClientLimits) {
@@ -80,6 +82,16 @@ export class ClientConnections {
     server.on("drop", () => {
       this.#tellFull();
     });
+  }
+
+  /** The answer that a connection now carries. */
+  carries(answer: ServerResponse): void {
+    if (answer.socket !== null) this.#answers.set(answer.socket, answer);
+  }
+
+  /** The answer is a refusal: whole as soon as it is written, though it may not be ended yet. */
+  refuses(answer: ServerResponse): void {
+    this.#refusals.add(answer);
   }
 
   /** Whether a connection was ended because its request did not arrive in time. */
@@ -122,6 +134,14 @@ export class ClientConnections {
       return;
     }
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") this.#late.add(socket);
+    const answer = this.#answers.get(socket);
+    if (answer?.headersSent === true && !answer.writableFinished) {
+      // A second status line in the middle of an answer would be taken for a part of it.
+      if (this.#refusals.has(answer)) answer.end();
+      if (answer.writableEnded) socket.destroySoon();
+      else socket.destroy();
+      return;
+    }
     const isMethod = error.code === "HPE_INVALID_METHOD" && looksLikeHttp(error.rawPacket);
     sendErrorOnSocket(
       socket,

@@ -7,7 +7,7 @@ import type { ListenAddress } from "../config/listen.ts";
 import { type ErrorCode, errors } from "../errors.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { ClientConnections, type ClientLimits } from "./client-connections.ts";
-import { refuse, sendError } from "./error-answer.ts";
+import { refuse, type Refusal, sendError } from "./error-answer.ts";
 import { Forwarding } from "./forward.ts";
 import type { ForwardServices } from "./forward-services.ts";
 import { givenRequestId, type Hop } from "./headers.ts";
@@ -132,6 +132,7 @@ export class DataListener {
     const arrival: Arrival = { id, requestId, startedMs, request, response };
     // Sent before the last answer was out: it waits its turn, so that no engine works for what may never be read.
     if (response.socket === null && !(await isNext(request, response))) return;
+    this.#connections.carries(response);
     const flaw = flawOf(request, this.#pseudonym);
     if (flaw !== null) return this.#refuseFlawed(arrival, flaw);
     const target = readTarget(request.url ?? "/");
@@ -234,19 +235,22 @@ export class DataListener {
       : null;
   }
 
-  #refuseFlawed({ request, response, requestId }: Arrival, { code, detail }: Flaw): void {
-    const headers = { "x-request-id": requestId };
-    refuse(request, response, this.#options.clock, { code, detail, headers, closes: true });
+  #refuseFlawed(arrival: Arrival, { code, detail }: Flaw): void {
+    this.#answerRefusal(arrival, { code, detail, closes: true });
   }
 
-  #refuse({ request, response, requestId }: Arrival, code: ErrorCode, path: string): void {
-    const headers: Record<string, string> = { "x-request-id": requestId };
-    if (code === "method_not_allowed") {
-      headers["allow"] = this.#ownRoutes.has(path) ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-    }
+  #refuse(arrival: Arrival, code: ErrorCode, path: string): void {
+    const allow = this.#ownRoutes.has(path) ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
     // A proxy that is going away, or has too many connections, wants fewer of them.
     const closes = code === "draining" || code === "overloaded";
-    refuse(request, response, this.#options.clock, { code, headers, closes });
+    const headers = code === "method_not_allowed" ? { allow } : {};
+    this.#answerRefusal(arrival, { code, closes, headers });
+  }
+
+  #answerRefusal({ request, response, requestId }: Arrival, refusal: Refusal): void {
+    const headers = { "x-request-id": requestId, ...refusal.headers };
+    this.#connections.refuses(response);
+    refuse(request, response, this.#options.clock, { ...refusal, headers });
   }
 
   /** A request that ended before it could be forwarded is still one record. */
