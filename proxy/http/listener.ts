@@ -151,6 +151,9 @@ export class DataListener {
       return;
     }
     if (this.#isOurs(target.path, request)) return this.#answerOurs(arrival, target.path);
+    // The last hop it may travel to is this one (RFC 9110 §7.6.2).
+    if (request.method === "OPTIONS" && request.headers["max-forwards"] === "0")
+      return answerOptions(arrival, "POST, OPTIONS");
     await this.#readAndForward(arrival, target);
   }
 
