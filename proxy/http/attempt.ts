@@ -10,7 +10,7 @@ import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
 import type { TimeLimits, Watched } from "./deadlines.ts";
 import { type Fault, faultOf } from "./dispatch-fault.ts";
 import { beginsWithError } from "./first-event.ts";
-import { downstreamHeaders, headerOf, rawText, withReplicaHeaders } from "./headers.ts";
+import { downstreamHeaders, headerOf, isReason, rawText, withReplicaHeaders } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -140,7 +140,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     this.#raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
     const type = headerOf(this.#raw, "content-type");
     this.#status = status;
-    this.#message = message ?? "";
+    this.#message = isReason(message) ? message : "";
     this.#isStream = type?.toLowerCase().startsWith("text/event-stream") === true;
     replica.lastByteMs = clock.nowMs();
     this.timer.headers(status, type);
@@ -246,7 +246,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   #fail({ cause, code, why }: Fault & { readonly why: string }): void {
-    if (this.#claimed) this.#finish({ kind: "broken", code, isStream: this.#isStream });
+    // Where the engine stated a length, an event of ours would overrun it.
+    const isStream = this.#isStream && headerOf(this.#raw, "content-length") === undefined;
+    if (this.#claimed) this.#finish({ kind: "broken", code, isStream });
     else this.#finish({ kind: "unanswered", cause, code, why, status: this.#status, held: null });
   }
 

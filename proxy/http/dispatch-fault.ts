@@ -28,8 +28,18 @@ export function faultOf(error: Error, { written, reused, answered }: Progress): 
   if (OUR_LIMITS.has(code)) return { cause: "own", code: "overloaded" };
   if (OUR_REFUSALS.has(code)) return { cause: "own", code: "bad_request" };
   if (!written) return { cause: "refused", code: "upstream_connect_failed" };
-  if (error.name === "HTTPParserError" || code.startsWith("HPE_"))
-    return { cause: "malformed", code: "upstream_malformed" };
+  if (isMalformed(error, code, answered)) return { cause: "malformed", code: "upstream_malformed" };
   if (reused && !answered) return { cause: "stale", code: "upstream_cut" };
   return { cause: "reset", code: "upstream_cut" };
+}
+
+/**
+ * Whether what came was no answer at all: llhttp gave up on it, its lengths contradict each other, its headers have no end,
+ * or it was a 100 or 101 nobody had asked for (undici, lib/dispatcher/client-h1.js, onHeadersComplete).
+ */
+function isMalformed(error: Error, code: string, answered: boolean): boolean {
+  if (error.name === "HTTPParserError" || code.startsWith("HPE_")) return true;
+  if (code === "UND_ERR_HEADERS_OVERFLOW") return true;
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") return !answered;
+  return error.message === "bad upgrade" || error.message === "bad response";
 }

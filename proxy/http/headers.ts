@@ -147,6 +147,11 @@ export function rawText(raw: readonly (Buffer | string)[]): string[] {
   return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
 }
 
+/** Whether a status line may carry it as its reason: llhttp reads more than Node writes. */
+export function isReason(text: string | undefined): text is string {
+  return text !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
+}
+
 /** First value of a header in a flat list, or `undefined`. `name` in lower case. */
 export function headerOf(raw: readonly string[], name: string): string | undefined {
   for (let index = 0; index < raw.length; index += 2) {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { codeOf, valueOf } from "../../../harness/http-answer.ts";
+import { valueOf } from "../../../harness/http-answer.ts";
 import { chat, CHAT_BODY, get, type RawPair, startRawPair } from "../../../harness/raw-pair.ts";
 
 let pair: RawPair;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Answer, codeOf, valueOf } from "../../../harness/http-answer.ts";
-import { CHAT_BODY, chat, get, type RawPair, startRawPair } from "../../../harness/raw-pair.ts";
+import { type Answer, codeOf } from "../../../harness/http-answer.ts";
+import { CHAT_BODY, chat, type RawPair, startRawPair } from "../../../harness/raw-pair.ts";
 import { OK, reply, type SeenRequest } from "../../../harness/raw-upstream.ts";
 
 let pair: RawPair;
@@ -16,8 +16,15 @@ async function arrived(lines: string): Promise<string[]> {
 }
 
 const USUAL = new Set([
-  ...["host", "connection", "content-type", "content-length", "x-request-id", "via"],
-  ...["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
+  "host",
+  "connection",
+  "content-type",
+  "content-length",
+  "x-request-id",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
 ]);
 
 function extra({ headers }: SeenRequest): string[] {
@@ -41,9 +48,15 @@ const linesOf = ({ headers }: Answer): string[] => headers.map((pair) => pair.jo
 describe("to the engine", () => {
   test("H28 nothing of the client's connection travels on", async () => {
     const hop = [
-      ...["Connection: keep-alive", "Keep-Alive: timeout=5", "Proxy-Connection: keep-alive"],
-      ...["TE: trailers", "Trailer: x-t", "Upgrade: h2c", "Proxy-Authenticate: a"],
-      ...["Proxy-Authorization: Basic canary", "HTTP2-Settings: AAMAAABk"],
+      "Connection: keep-alive",
+      "Keep-Alive: timeout=5",
+      "Proxy-Connection: keep-alive",
+      "TE: trailers",
+      "Trailer: x-t",
+      "Upgrade: h2c",
+      "Proxy-Authenticate: a",
+      "Proxy-Authorization: Basic canary",
+      "HTTP2-Settings: AAMAAABk",
     ];
     expect(await arrived(`${hop.join("\r\n")}\r\nx-kept: 1\r\n`)).toEqual(["x-kept: 1"]);
   });
@@ -98,8 +111,11 @@ describe("to the engine", () => {
 
   test("H33 what a stranger says of where it comes from is replaced", async () => {
     const claims = [
-      ...["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", "X-Real-IP: 203.0.113.9"],
-      ...["X-Forwarded-Host: evil.test", "Forwarded: for=203.0.113.9"],
+      "X-Forwarded-For: 203.0.113.9",
+      "X-Forwarded-Proto: https",
+      "X-Real-IP: 203.0.113.9",
+      "X-Forwarded-Host: evil.test",
+      "Forwarded: for=203.0.113.9",
     ];
     expect(await arrived(`${claims.join("\r\n")}\r\n`)).toEqual([]);
     expect(pair.upstream.seen.at(-1)!.headers).toEqual(
@@ -175,18 +191,19 @@ describe("sizes", () => {
     expect(codeOf(answer)).toBe(status === 431 ? "headers_too_large" : undefined);
   });
 
-  test.each([90, 97, 98, 999, 1001, 2001])(
-    "H50 I06 of %i more header fields none is lost",
+  test.each([90, 97])("H50 %i more header fields all arrive", async (count) => {
+    const lines = Array.from({ length: count }, (_, index) => `x${index}:1\r\n`).join("");
+    expect(await arrived(lines)).toHaveLength(count);
+  });
+
+  test.each([98, 999, 1001, 2001])(
+    "H50 I06 %i more header fields are refused, never thinned out",
     async (count) => {
       const before = pair.upstream.seen.length;
       const lines = Array.from({ length: count }, (_, index) => `x${index}:1\r\n`).join("");
       const [answer] = await pair.ask(chat(lines));
-      if (answer?.status === 200) expect(extra(pair.upstream.seen.at(-1)!)).toHaveLength(count);
-      else {
-        expect(codeOf(answer)).toBe("headers_too_large");
-        expect(pair.upstream.seen.length).toBe(before);
-      }
-      expect(answer?.status).toBe(count <= 97 ? 200 : 431);
+      expect([answer?.status, codeOf(answer)]).toEqual([431, "headers_too_large"]);
+      expect(pair.upstream.seen.length).toBe(before);
     },
   );
 });
@@ -194,8 +211,13 @@ describe("sizes", () => {
 describe("to the client", () => {
   test("H31 nothing of the engine's connection travels on", async () => {
     const hop = [
-      ...["Connection: x-hop, keep-alive", "X-Hop: 1", "Keep-Alive: timeout=5", "Upgrade: h2c"],
-      ...["Proxy-Authenticate: Basic", "Proxy-Connection: close", "Proxy-Authentication-Info: a"],
+      "Connection: x-hop, keep-alive",
+      "X-Hop: 1",
+      "Keep-Alive: timeout=5",
+      "Upgrade: h2c",
+      "Proxy-Authenticate: Basic",
+      "Proxy-Connection: close",
+      "Proxy-Authentication-Info: a",
     ];
     const answer = await answered(`${hop.join("\r\n")}\r\nx-kept: 1\r\n`);
     const names = answer.headers.map(([name]) => name.toLowerCase());
@@ -206,8 +228,13 @@ describe("to the client", () => {
 
   test("H47 H48 bytes, order and repetition are kept", async () => {
     const lines = [
-      ...["Set-Cookie: a=1", "X-Name: caf\xe9", "set-cookie: b=2", "Warning: 1", "Warning: 2"],
-      ...["WWW-Authenticate: Basic", "WWW-Authenticate: Bearer"],
+      "Set-Cookie: a=1",
+      "X-Name: caf\xe9",
+      "set-cookie: b=2",
+      "Warning: 1",
+      "Warning: 2",
+      "WWW-Authenticate: Basic",
+      "WWW-Authenticate: Bearer",
     ];
     const answer = await answered(`${lines.join("\r\n")}\r\n`);
     const kept = linesOf(answer).filter((line) => lines.includes(line));
@@ -224,61 +251,5 @@ describe("to the client", () => {
     pair.upstream.script = (socket) => socket.write(OK);
     expect(answer?.body).toEqual(bytes);
     expect(linesOf(answer!)).toContain("content-encoding: gzip");
-  });
-
-  test.each([
-    ["the engine's", () => answered("server: uvicorn\r\nx-powered-by: express\r\n")],
-    ["our own", async () => (await pair.ask(get("/healthz")))[0]!],
-    ["an error of ours", async () => (await pair.ask(get("/nowhere")))[0]!],
-    ["a parse error", async () => (await pair.ask("nonsense\r\n\r\n"))[0]!],
-  ])("H59 %s answer has a date and names no product", async (_name, get) => {
-    const answer = await get();
-    const dates = answer.headers.filter(([name]) => name.toLowerCase() === "date");
-    expect(dates).toHaveLength(1);
-    expect(dates[0]![1]).toMatch(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
-    expect(valueOf(answer, "server") ?? valueOf(answer, "x-powered-by")).toBeUndefined();
-  });
-
-  test.each([
-    ["an unknown route", get("/nowhere"), 404],
-    ["a control route", get("/v1/sleep"), 403],
-    ["a wrong method", get("/v1/chat/completions"), 405],
-    ["broken JSON", chat("", "{"), 400],
-    ["two hosts", get("/v1/x", "host: b\r\n"), 400],
-    ["a parse error", "nonsense\r\n\r\n", 400],
-    ["an unknown model", chat("", '{"model":"nope"}'), 404],
-  ])("H60 %s is told in one shape", async (_name, bytes, status) => {
-    const [answer] = await pair.ask(bytes);
-    expect(answer?.status).toBe(status);
-    expect(answer?.framing).toBe("length");
-    expect(valueOf(answer!, "content-type")).toBe("application/json");
-    expect(valueOf(answer!, "x-pitot-error-source")).toBe("proxy");
-    expect(valueOf(answer!, "x-request-id")).toMatch(/^[A-Za-z0-9._-]{1,128}$/);
-    const { error } = JSON.parse(answer!.body.toString()) as { error: Record<string, unknown> };
-    expect(Object.keys(error)).toEqual(["message", "type", "param", "code"]);
-    expect(error).toMatchObject({ type: "pitot_error", param: null, code: expect.any(String) });
-    const { host } = new URL(pair.upstream.url);
-    expect(answer!.body.toString()).not.toMatch(new RegExp(`${host}|\\bat \\w+ \\(|node:`));
-  });
-
-  test.each([
-    ["usable", "req_1.A-b", "req_1.A-b"],
-    ["with a space", "a b", null],
-    ["with a quote", 'a"b', null],
-    ["beyond ASCII", "a\xe9", null],
-    ["too long", "x".repeat(129), null],
-    ["empty", "", null],
-  ])("S47 I19 a request id %s is kept only when it is safe", async (_name, given, kept) => {
-    for (const bytes of [
-      chat(`x-request-id: ${given}\r\n`),
-      get("/x", `x-request-id: ${given}\r\n`),
-    ]) {
-      const [answer] = await pair.ask(bytes);
-      const id = valueOf(answer!, "x-request-id");
-      if (kept === null) expect(id).toMatch(/^[0-9a-f-]{36}$/);
-      else expect(id).toBe(kept);
-    }
-    const sent = pair.upstream.seen.at(-1)!.headers.filter(([name]) => name === "x-request-id");
-    expect(sent).toEqual([["x-request-id", kept ?? expect.stringMatching(/^[0-9a-f-]{36}$/)]]);
   });
 });
