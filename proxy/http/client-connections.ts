@@ -72,6 +72,7 @@ export class ClientConnections {
     });
     // What cannot be accepted for lack of descriptors is closed by libuv; the listener lives on.
     server.on("error", (error: NodeJS.ErrnoException) => {
+      if (!server.listening) return;
       this.#tell(
         error.code ?? error.name,
         error.code === "EMFILE" || error.code === "ENFILE"
