@@ -3,12 +3,15 @@ import { OUTPUT_EVENTS_MAX } from "./exchange.ts";
 /** Offsets a request usually needs; grown by doubling. */
 const OFFSETS_FIRST = 64;
 
+/** Shared by all answers without output events: a typed array costs more than a short answer's whole meter. */
+const NONE = new Float64Array(0);
+
 /** When the events that carried output arrived. Bounded: later ones are counted, not kept. */
 export class OutputTimes {
   events = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
-  #timesMs = new Float64Array(0);
+  #timesMs: Float64Array = NONE;
 
   add(atMs: number): void {
     this.firstMs ??= atMs;
@@ -27,7 +30,9 @@ export class OutputTimes {
 
   /** Offsets in ms from `startMs`, at most {@link OUTPUT_EVENTS_MAX}. */
   offsetsMs(startMs: number): Float32Array {
-    const kept = this.#timesMs.subarray(0, Math.min(this.events, OUTPUT_EVENTS_MAX));
-    return Float32Array.from(kept, (timeMs) => timeMs - startMs);
+    const offsets = new Float32Array(Math.min(this.events, OUTPUT_EVENTS_MAX));
+    for (let index = 0; index < offsets.length; index++)
+      offsets[index] = (this.#timesMs[index] ?? 0) - startMs;
+    return offsets;
   }
 }

@@ -1,5 +1,5 @@
 import { modelBench } from "./model.ts";
-import { proxyBench } from "./proxy.ts";
+import { proxyBench } from "./proxy/bench.ts";
 
 /** `npm run bench [-- NAME …]`: prints tables; asserts nothing. */
 const benches: Readonly<Record<string, (flags: readonly string[]) => Promise<void>>> = {
