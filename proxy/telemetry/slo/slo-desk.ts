@@ -21,7 +21,8 @@ export class SloError extends Error {
 export class SloDesk {
   readonly slos: readonly Slo[];
   readonly #onChange: (change: AlertChange) => void;
-  #views: readonly SloView[] = [];
+  /** Made when somebody asks; forgotten with the next judgement. */
+  #views: readonly SloView[] | null = null;
   #judgedMs: number;
 
   /** @throws {SloError} when a promise makes no sense. */
@@ -40,7 +41,6 @@ export class SloDesk {
     this.slos = options.map((one) => new Slo(one));
     this.#onChange = onChange;
     this.#judgedMs = nowMs;
-    this.#refresh(nowMs);
   }
 
   take(fact: Fact): void {
@@ -52,24 +52,24 @@ export class SloDesk {
     if (this.slos.length === 0 || nowMs - this.#judgedMs < JUDGE_EVERY_MS) return false;
     this.#judgedMs = nowMs;
     for (const slo of this.slos) for (const change of slo.judge(nowMs)) this.#onChange(change);
-    this.#refresh(nowMs);
+    this.#views = null;
     return true;
   }
 
   /** As last judged, worst budget first; those without traffic last. */
   views(): readonly SloView[] {
+    const left = (view: SloView): number => view.budgetRemaining ?? Infinity;
+    this.#views ??= this.slos
+      .map((slo) => slo.view(this.#judgedMs))
+      .toSorted((a, b) => left(a) - left(b));
     return this.#views;
   }
 
   /** Takes back what an earlier run counted, by name. */
   restore(minutes: ReadonlyMap<string, readonly MinuteTally[]>, nowMs: number): void {
     for (const slo of this.slos) slo.counts.restore(minutes.get(slo.options.name) ?? []);
-    this.#refresh(nowMs);
-  }
-
-  #refresh(nowMs: number): void {
-    const left = (view: SloView): number => view.budgetRemaining ?? Infinity;
-    this.#views = this.slos.map((slo) => slo.view(nowMs)).toSorted((a, b) => left(a) - left(b));
+    this.#judgedMs = nowMs;
+    this.#views = null;
   }
 }
 
