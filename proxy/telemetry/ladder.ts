@@ -90,6 +90,12 @@ export class Ladder {
     this.#keepWithin();
   }
 
+  /** Every closed slot, finest level first and oldest first within it. */
+  each(visit: (level: number, slot: Slot) => void): void {
+    for (const [index, level] of this.#levels.entries())
+      for (const slot of level.slots) visit(index, slot);
+  }
+
   /** The last seconds, oldest first. */
   seconds(): readonly Slot[] {
     return this.#levels[0]?.slots ?? [];

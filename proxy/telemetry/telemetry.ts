@@ -11,7 +11,8 @@ import { ModelLabels } from "./model-labels.ts";
 import { GOODPUT_DEFAULT, type TelemetryOptions } from "./options.ts";
 import { Prometheus } from "./prometheus.ts";
 import type { AlertChange } from "./slo/slo.ts";
-import { SloDesk } from "./slo/slo-desk.ts";
+import { SLO_WINDOW_MAX_MS, SloDesk } from "./slo/slo-desk.ts";
+import type { Store } from "./store/store.ts";
 import { TICK_MS, Traffic } from "./traffic.ts";
 
 /** Exchanges waiting to be folded at most; a busier second is folded in parts. */
@@ -34,13 +35,16 @@ export interface Telemetry {
   listen(listener: FeedListener): Cancel;
   /** Counts everything that has ended so far: for whoever reads between two ticks. */
   settle(): void;
-  stop(): void;
+  /** Counts the last second, writes it down and stops every timer. */
+  stop(): Promise<void>;
 }
 
 export interface TelemetryParts {
   readonly clock: Clock;
   readonly fleet: Fleet;
   readonly options?: TelemetryOptions;
+  /** What survives a restart; its contents are taken back at once. */
+  readonly store?: Store | null;
 }
 
 /** Builds the listeners and starts their one timer. */
@@ -63,17 +67,23 @@ class Meter implements Telemetry {
   readonly #lane = new EventLane();
   readonly #models: ModelLabels;
   readonly #facts = new FactReader();
+  readonly #store: Store | null;
+  /** Valid requests of each promise as of its last written minute. */
+  readonly #written = new Map<string, number>();
   readonly #listeners = new Set<(tick: Tick, judged: boolean) => void>();
   #pending: Exchange[] = [];
   #cancelTick: Cancel = () => {};
 
-  constructor({ clock, fleet, options = {} }: TelemetryParts) {
+  constructor({ clock, fleet, options = {}, store = null }: TelemetryParts) {
     this.#clock = clock;
+    this.#store = store;
     this.#models = new ModelLabels(fleet);
     const { retention = {} } = options;
     this.ring = new ExchangeRing(retention.requests ?? EXCHANGES_MAX);
     this.traffic = new Traffic(clock, {
-      ladder: new Ladder(retention.historyBytesMax ?? HISTORY_BYTES_MAX),
+      ladder: new Ladder(retention.historyBytesMax ?? HISTORY_BYTES_MAX, (level, slot) =>
+        store?.slot(level, slot),
+      ),
       goodput: options.goodput ?? GOODPUT_DEFAULT,
     });
     this.prometheus = new Prometheus(fleet, clock);
@@ -88,9 +98,11 @@ class Meter implements Telemetry {
         this.#pending.push(exchange);
         if (this.#pending.length >= PENDING_MAX) this.settle();
       },
+      happened: (event) => store?.happened(event),
     };
     this.#readers = [intake, this.ring, this.#lane];
     this.feed = new Feed(this.#readers);
+    if (store !== null) this.#takeBack(store);
     this.#awaitSecond();
   }
 
@@ -118,9 +130,50 @@ class Meter implements Telemetry {
     this.#fold(Infinity);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#cancelTick();
     this.settle();
+    if (this.#store === null) return;
+    // The running second is written as far as it got.
+    this.traffic.tick();
+    this.#keep(this.#store, this.#clock.nowMs());
+    await this.#store.close();
+  }
+
+  /** What an earlier run kept. */
+  #takeBack(store: Store): void {
+    const nowMs = this.#clock.nowMs();
+    const { slots, minutes, exchanges, events, endedTotal } = store.restored;
+    this.ring.restore(exchanges, endedTotal);
+    this.#lane.restore(events);
+    this.slos.restore(minutes, nowMs);
+    this.traffic.ladder.restore(slots, nowMs);
+    store.onRenewed = () => {
+      this.#keepAll(store);
+    };
+  }
+
+  /** One second's rows. All that was counted in it lies in one minute. */
+  #keep(store: Store, closesMs: number): void {
+    for (const slo of this.slos.slos) {
+      const { name } = slo.options;
+      if (this.#written.get(name) === slo.validTotal) continue;
+      this.#written.set(name, slo.validTotal);
+      store.minute(name, slo.counts.minute(closesMs - 1));
+    }
+    store.flush(closesMs, this.ring.total);
+  }
+
+  /** Everything in memory, for a file that knows nothing. */
+  #keepAll(store: Store): void {
+    const nowMs = this.#clock.nowMs();
+    this.traffic.ladder.each((level, slot) => {
+      store.slot(level, slot);
+    });
+    for (const slo of this.slos.slos)
+      for (const minute of slo.counts.minutes(nowMs - SLO_WINDOW_MAX_MS, nowMs))
+        store.minute(slo.options.name, minute);
+    for (const event of this.events) store.happened(event);
   }
 
   /** Ticks fall on whole seconds, so that slots of all levels and of all proxies line up. */
@@ -145,6 +198,7 @@ class Meter implements Telemetry {
       this.#models.refresh();
       const tick = this.traffic.tick();
       const judged = this.slos.tick(closesMs);
+      if (this.#store !== null) this.#keep(this.#store, closesMs);
       for (const listener of this.#listeners) listener(tick, judged);
     }
   }
@@ -165,6 +219,7 @@ class Meter implements Telemetry {
     this.traffic.ended(fact);
     this.slos.take(fact);
     this.prometheus.take(fact);
+    this.#store?.ended(fact.exchange);
   }
 }
 

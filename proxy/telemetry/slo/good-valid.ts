@@ -98,6 +98,16 @@ export class GoodValid {
     return { minuteMs, ...(this.#rings.at(-1)?.sum(minuteMs, minuteMs + 60_000) ?? NOTHING) };
   }
 
+  /** Every minute of a span in which something counted, oldest first. */
+  minutes(fromMs: number, toMs: number): MinuteTally[] {
+    const minutes: MinuteTally[] = [];
+    for (let atMs = floorTo(fromMs, 60_000); atMs < toMs; atMs += 60_000) {
+      const minute = this.minute(atMs);
+      if (minute.valid > 0) minutes.push(minute);
+    }
+    return minutes;
+  }
+
   /** Takes back minutes of an earlier run. In the finer rings a minute lies at its beginning. */
   restore(minutes: readonly MinuteTally[]): void {
     for (const { minuteMs, good, valid } of minutes)
