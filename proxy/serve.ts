@@ -14,6 +14,7 @@ import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import type { Feed } from "./telemetry/feed.ts";
+import { type History, openHistory } from "./telemetry/store/history.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";
 import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
@@ -67,10 +68,11 @@ const FIRST_PROBES_MS = 1_500;
 
 /**
  * Starts both listeners of a proxy. Rejects with the socket's own error when a port is taken, and with `FleetError`
- * for a replica URL that is none; nothing is left running then.
+ * for a replica URL that is none, with `StoreError` for a data directory that cannot be used; nothing is left running then.
  */
 export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
-  const { data, admin, replicas, telemetry, change, release } = assemble(options);
+  const history = await openHistory(options.telemetry ?? {}, options.clock ?? systemClock);
+  const { data, admin, replicas, telemetry, change, release } = assemble(options, history);
   try {
     for (const replica of options.replicas) replicas.add(replica);
     await data.listen();
@@ -107,7 +109,7 @@ interface Parts {
 }
 
 /** The composition root: every part once, in the order they depend on each other. */
-function assemble(options: ServeOptions): Parts {
+function assemble(options: ServeOptions, history: History | null): Parts {
   const clock = options.clock ?? systemClock;
   const random = systemRandom();
   const replicas = new ReplicaSet({
@@ -122,6 +124,7 @@ function assemble(options: ServeOptions): Parts {
   const telemetry = createTelemetry({
     clock,
     fleet: replicas,
+    history,
     ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
   });
   const services = forwardServices(options, {
@@ -152,7 +155,7 @@ function assemble(options: ServeOptions): Parts {
     listen: options.admin ?? ADMIN_ADDRESS,
   });
   const release = async (): Promise<void> => {
-    telemetry.stop();
+    await telemetry.stop();
     services.deadlines.stop();
     await replicas.stop();
   };

@@ -10,6 +10,7 @@ import { policyNames } from "../routing/policies/index.ts";
 import type { RunningProxy } from "../serve.ts";
 import { applySettings, serveOptions } from "./apply-settings.ts";
 import { settingsOrUsage } from "./config.ts";
+import { withDataDir } from "./data-dir.ts";
 import { CommandError, EXIT, portInUse } from "./exit.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
@@ -20,6 +21,7 @@ interface ServeFlags {
   readonly admin?: string;
   readonly adminOpen?: true;
   readonly policy?: string;
+  readonly data?: string;
 }
 
 /** After the first signal streams may finish this long; a second signal ends them at once. */
@@ -42,6 +44,7 @@ export function serveCommand(): Command {
         policyNames,
       ),
     )
+    .option("--data <dir>", "what survives a restart, or none (default: pitot-data)")
     .addHelpText(
       "after",
       "\nFlags beat the environment (PITOT_*), which beats the file.\n\nExample:\n  pitot serve --replica http://h100-a:8000 --replica http://h100-b:8000\n",
@@ -62,7 +65,7 @@ async function runServe(flags: ServeFlags): Promise<void> {
       "no replica was given: name one with --replica http://host:port, or a file with --config.",
     );
   }
-  const proxy = await start(settings, token);
+  const proxy = await start(settings, token, flags.data);
   const reloader = file === null ? null : watchSettings(proxy, settings, { file, load });
   process.stderr.write(
     `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/\n`,
@@ -77,11 +80,18 @@ async function runServe(flags: ServeFlags): Promise<void> {
   process.exit(signal === "SIGINT" ? EXIT.interrupted : EXIT.ok);
 }
 
-async function start(settings: Settings, token: string | null): Promise<RunningProxy> {
+async function start(
+  settings: Settings,
+  token: string | null,
+  data: string | undefined,
+): Promise<RunningProxy> {
   const { startProxy } = await import("../serve.ts");
   const { FleetError } = await import("../upstream/fleet.ts");
   try {
-    return await startProxy(serveOptions(settings, token));
+    const options = serveOptions(settings, token);
+    return await withDataDir(data, (dataDir) =>
+      startProxy({ ...options, telemetry: { ...options.telemetry, dataDir } }),
+    );
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(EXIT.usage, error.message);
     if (error instanceof FleetError)

@@ -11,8 +11,8 @@ import { ModelLabels } from "./model-labels.ts";
 import { GOODPUT_DEFAULT, type TelemetryOptions } from "./options.ts";
 import { Prometheus } from "./prometheus.ts";
 import type { AlertChange } from "./slo/slo.ts";
-import { SLO_WINDOW_MAX_MS, SloDesk } from "./slo/slo-desk.ts";
-import type { Store } from "./store/store.ts";
+import { SloDesk } from "./slo/slo-desk.ts";
+import type { History } from "./store/history.ts";
 import { TICK_MS, Traffic } from "./traffic.ts";
 
 /** Exchanges waiting to be folded at most; a busier second is folded in parts. */
@@ -44,7 +44,7 @@ export interface TelemetryParts {
   readonly fleet: Fleet;
   readonly options?: TelemetryOptions;
   /** What survives a restart; its contents are taken back at once. */
-  readonly store?: Store | null;
+  readonly history?: History | null;
 }
 
 /** Builds the listeners and starts their one timer. */
@@ -67,22 +67,20 @@ class Meter implements Telemetry {
   readonly #lane = new EventLane();
   readonly #models: ModelLabels;
   readonly #facts = new FactReader();
-  readonly #store: Store | null;
-  /** Valid requests of each promise as of its last written minute. */
-  readonly #written = new Map<string, number>();
+  readonly #history: History | null;
   readonly #listeners = new Set<(tick: Tick, judged: boolean) => void>();
   #pending: Exchange[] = [];
   #cancelTick: Cancel = () => {};
 
-  constructor({ clock, fleet, options = {}, store = null }: TelemetryParts) {
+  constructor({ clock, fleet, options = {}, history = null }: TelemetryParts) {
     this.#clock = clock;
-    this.#store = store;
+    this.#history = history;
     this.#models = new ModelLabels(fleet);
     const { retention = {} } = options;
     this.ring = new ExchangeRing(retention.requests ?? EXCHANGES_MAX);
     this.traffic = new Traffic(clock, {
       ladder: new Ladder(retention.historyBytesMax ?? HISTORY_BYTES_MAX, (level, slot) =>
-        store?.slot(level, slot),
+        history?.slot(level, slot),
       ),
       goodput: options.goodput ?? GOODPUT_DEFAULT,
     });
@@ -98,11 +96,11 @@ class Meter implements Telemetry {
         this.#pending.push(exchange);
         if (this.#pending.length >= PENDING_MAX) this.settle();
       },
-      happened: (event) => store?.happened(event),
+      happened: (event) => history?.happened(event),
     };
     this.#readers = [intake, this.ring, this.#lane];
     this.feed = new Feed(this.#readers);
-    if (store !== null) this.#takeBack(store);
+    history?.join(this, this.#lane, clock);
     this.#awaitSecond();
   }
 
@@ -133,47 +131,10 @@ class Meter implements Telemetry {
   async stop(): Promise<void> {
     this.#cancelTick();
     this.settle();
-    if (this.#store === null) return;
+    if (this.#history === null) return;
     // The running second is written as far as it got.
     this.traffic.tick();
-    this.#keep(this.#store, this.#clock.nowMs());
-    await this.#store.close();
-  }
-
-  /** What an earlier run kept. */
-  #takeBack(store: Store): void {
-    const nowMs = this.#clock.nowMs();
-    const { slots, minutes, exchanges, events, endedTotal } = store.restored;
-    this.ring.restore(exchanges, endedTotal);
-    this.#lane.restore(events);
-    this.slos.restore(minutes, nowMs);
-    this.traffic.ladder.restore(slots, nowMs);
-    store.onRenewed = () => {
-      this.#keepAll(store);
-    };
-  }
-
-  /** One second's rows. All that was counted in it lies in one minute. */
-  #keep(store: Store, closesMs: number): void {
-    for (const slo of this.slos.slos) {
-      const { name } = slo.options;
-      if (this.#written.get(name) === slo.validTotal) continue;
-      this.#written.set(name, slo.validTotal);
-      store.minute(name, slo.counts.minute(closesMs - 1));
-    }
-    store.flush(closesMs, this.ring.total);
-  }
-
-  /** Everything in memory, for a file that knows nothing. */
-  #keepAll(store: Store): void {
-    const nowMs = this.#clock.nowMs();
-    this.traffic.ladder.each((level, slot) => {
-      store.slot(level, slot);
-    });
-    for (const slo of this.slos.slos)
-      for (const minute of slo.counts.minutes(nowMs - SLO_WINDOW_MAX_MS, nowMs))
-        store.minute(slo.options.name, minute);
-    for (const event of this.events) store.happened(event);
+    await this.#history.close(this.#clock.nowMs());
   }
 
   /** Ticks fall on whole seconds, so that slots of all levels and of all proxies line up. */
@@ -198,7 +159,7 @@ class Meter implements Telemetry {
       this.#models.refresh();
       const tick = this.traffic.tick();
       const judged = this.slos.tick(closesMs);
-      if (this.#store !== null) this.#keep(this.#store, closesMs);
+      this.#history?.keep(closesMs);
       for (const listener of this.#listeners) listener(tick, judged);
     }
   }
@@ -219,7 +180,7 @@ class Meter implements Telemetry {
     this.traffic.ended(fact);
     this.slos.take(fact);
     this.prometheus.take(fact);
-    this.#store?.ended(fact.exchange);
+    this.#history?.ended(fact.exchange);
   }
 }
 

@@ -90,6 +90,7 @@ export type FleetEventKind =
   | "alert-cleared"
   | "draining"
   | "deploy"
+  | "history"
   | "zombie";
 
 /** A wish the fleet cannot fulfil; `code` is a row of the error table. */

@@ -24,10 +24,14 @@ import type {
 export const DATABASE_BYTES_MAX = 512 * 1_048_576;
 const EXCHANGES_MAX = 2_000;
 const EVENTS_MAX = 500;
-/** Ended requests of one second that are kept whole; a busier second keeps its newest. */
-const EXCHANGES_A_SECOND_MAX = 500;
-/** Batches on their way to a disk that does not keep up; beyond it seconds are dropped and counted. */
-const BATCHES_UNDER_WAY_MAX = 8;
+/** Ended requests of one batch that are kept whole; a busier second keeps its newest. */
+const EXCHANGES_A_BATCH_MAX = 500;
+/** Batches on their way to a disk that does not keep up; what comes meanwhile is gathered into a larger one. */
+const BATCHES_UNDER_WAY_MAX = 2;
+/** Slots gathered meanwhile; beyond it they are dropped, and written anew from memory when the disk works again. */
+const GATHERED_BYTES_MAX = 8 * 1_048_576;
+/** Batches written in a row before a failing disk counts as working again. */
+const RECOVERED_AFTER = 10;
 /** How long a last batch may take when the proxy stops. */
 const CLOSE_MS = 5_000;
 
@@ -60,7 +64,7 @@ export interface StoreOptions {
  */
 export class Store {
   readonly restored: Restored;
-  /** Seconds of history that could not be written. */
+  /** Batches that could not be written. */
   droppedBatches = 0;
   /** Everything in memory, asked for when the file had to be begun anew. */
   onRenewed: () => void = () => {};
@@ -70,8 +74,10 @@ export class Store {
   #slos: SloRow[] = [];
   #exchanges: Exchange[] = [];
   #events: Row[] = [];
+  #gatheredBytes = 0;
   #underWay = 0;
   #failing = false;
+  #writtenInARow = 0;
 
   private constructor(worker: Worker, restored: Restored, onTrouble: (message: string) => void) {
     this.#worker = worker;
@@ -110,7 +116,10 @@ export class Store {
   }
 
   slot(level: number, { startMs, cells }: Slot): void {
-    if (cells.size > 0) this.#slots.push({ level, startMs, bytes: serialize([...cells]) });
+    if (cells.size === 0) return;
+    const bytes = serialize([...cells]);
+    this.#slots.push({ level, startMs, bytes });
+    this.#gatheredBytes += bytes.length;
   }
 
   minute(slo: string, minute: MinuteTally): void {
@@ -119,7 +128,7 @@ export class Store {
 
   ended(exchange: Exchange): void {
     this.#exchanges.push(exchange);
-    if (this.#exchanges.length > EXCHANGES_A_SECOND_MAX) this.#exchanges.shift();
+    if (this.#exchanges.length > EXCHANGES_A_BATCH_MAX) this.#exchanges.shift();
   }
 
   happened(event: FleetEvent): void {
@@ -127,29 +136,19 @@ export class Store {
     if (this.#events.length > EVENTS_MAX) this.#events.shift();
   }
 
-  /** Hands over what gathered since last time; called once a second. */
+  /** Hands over what gathered since last time, when the disk keeps up; called once a second. */
   flush(nowMs: number, endedTotal: number): void {
-    const batch: StoreBatch = {
-      nowMs,
-      slots: this.#slots,
-      slos: this.#slos,
-      exchanges: this.#exchanges.map((exchange) => ({ bytes: serialize(exchange) })),
-      events: this.#events,
-      endedTotal,
-    };
-    this.#slots = [];
-    this.#slos = [];
-    this.#exchanges = [];
-    this.#events = [];
-    if (this.#underWay >= BATCHES_UNDER_WAY_MAX) {
+    if (this.#underWay < BATCHES_UNDER_WAY_MAX) this.#send(nowMs, endedTotal);
+    else if (this.#gatheredBytes > GATHERED_BYTES_MAX) {
+      this.#slots = [];
+      this.#gatheredBytes = 0;
       this.#fail("the disk does not keep up");
-      return;
     }
-    this.#underWay++;
-    this.#tell({ kind: "write", batch });
   }
 
-  async close(): Promise<void> {
+  /** Writes what is left and lets the file go. */
+  async close(nowMs: number, endedTotal: number): Promise<void> {
+    this.#send(nowMs, endedTotal);
     const closed = new Promise<void>((resolve) => {
       this.#worker.on("message", (report: StoreReport) => {
         if (report.kind === "closed") resolve();
@@ -171,18 +170,35 @@ export class Store {
     else if (report.kind === "renewed") {
       this.#onTrouble(report.warning);
       this.onRenewed();
-    } else if (report.kind === "written" && this.#failing) {
+    } else if (this.#failing && ++this.#writtenInARow >= RECOVERED_AFTER) {
       this.#failing = false;
-      this.#onTrouble(
-        `history is kept again; ${this.droppedBatches} seconds of it are missing on disk`,
-      );
+      this.#onTrouble("history is kept again");
       this.onRenewed();
     }
+  }
+
+  #send(nowMs: number, endedTotal: number): void {
+    const batch: StoreBatch = {
+      nowMs,
+      slots: this.#slots,
+      slos: this.#slos,
+      exchanges: this.#exchanges.map((exchange) => ({ bytes: serialize(exchange) })),
+      events: this.#events,
+      endedTotal,
+    };
+    this.#slots = [];
+    this.#slos = [];
+    this.#exchanges = [];
+    this.#events = [];
+    this.#gatheredBytes = 0;
+    this.#underWay++;
+    this.#tell({ kind: "write", batch });
   }
 
   /** Said once, not every second. */
   #fail(message: string): void {
     this.droppedBatches++;
+    this.#writtenInARow = 0;
     if (this.#failing) return;
     this.#failing = true;
     this.#onTrouble(`history is not being kept: ${message}. Requests are served as before`);
@@ -199,19 +215,18 @@ function restore({ slots, slos, exchanges, events, endedTotal, damagedRows }: Ke
   readonly damaged: number;
 } {
   let damaged = damagedRows;
-  const read = <T>(row: Row): T | null => {
+  const read = (row: Row): unknown => {
     try {
-      return deserialize(row.bytes) as T;
+      return deserialize(row.bytes);
     } catch {
       damaged++;
       return null;
     }
   };
-  const all = <T>(rows: readonly Row[]): T[] =>
-    rows.map((row) => read<T>(row)).filter((value) => value !== null);
+  const all = (rows: readonly Row[]): unknown[] => rows.map(read).filter((value) => value !== null);
   const byLevel: Slot[][] = levels.map(() => []);
   for (const row of slots) {
-    const cells = read<[string, FrozenCell][]>(row);
+    const cells = read(row) as [string, FrozenCell][] | null;
     if (cells !== null) byLevel[row.level]?.push({ startMs: row.startMs, cells: new Map(cells) });
   }
   const minutes = new Map<string, MinuteTally[]>();
@@ -223,8 +238,8 @@ function restore({ slots, slos, exchanges, events, endedTotal, damagedRows }: Ke
   const kept = {
     slots: byLevel,
     minutes,
-    exchanges: all<Exchange>(exchanges),
-    events: all<FleetEvent>(events),
+    exchanges: all(exchanges) as Exchange[],
+    events: all(events) as FleetEvent[],
     endedTotal,
   };
   return { kept, damaged };

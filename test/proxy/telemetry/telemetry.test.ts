@@ -85,7 +85,7 @@ describe("traffic", () => {
   test("a suspended machine leaves a gap and not an hour of zeros", () => {
     const { clock, meter, ticks } = meterOf();
     clock.advance(1_000);
-    meter.stop();
+    void meter.stop();
     const woken = new VirtualClock(3_600_000);
     const again = createTelemetry({ clock: woken, fleet: fleetOf(["m"]) });
     again.traffic.skipTo(7_200_000);
