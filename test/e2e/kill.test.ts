@@ -28,7 +28,7 @@ async function serve(
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   children.push(child);
-  const [line] = (await once(child.stderr!, "data")) as [Buffer];
+  const [line] = (await once(child.stderr, "data")) as [Buffer];
   const [, dataUrl = "", adminUrl = ""] =
     /(http:\S+)\/v1 .* board (http:\S+)\//.exec(line.toString()) ?? [];
   return { child, dataUrl, adminUrl };
@@ -38,9 +38,9 @@ test("kill -9 under load and a restart lose less than a second of what had ended
   const engine = await startSimulatedEngine({ persona: "vllm", model: MODEL, seed: 1, speed: 20 });
   const first = await serve(engine.url);
   const endedMs: number[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const client = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const answer = await request(`${first.dataUrl}/v1/chat/completions`, {
         method: "POST",
         headers: JSON_HEADERS,
@@ -54,7 +54,7 @@ test("kill -9 under load and a restart lose less than a second of what had ended
   await until(() => (endedMs.at(-1) ?? 0) - (endedMs[0] ?? 0) > 3_500, "some seconds of load");
   const killedMs = systemClock.nowMs();
   first.child.kill("SIGKILL");
-  isOver = true;
+  over.abort();
   await Promise.all(clients);
 
   const second = await serve(engine.url);
