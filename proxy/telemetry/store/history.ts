@@ -48,6 +48,8 @@ export class History {
   /** Valid requests of each promise as of its last written minute. */
   readonly #written = new Map<string, number>();
   #of: Remembered | null = null;
+  /** Ended in seconds that are over: what the file says agrees with its slots. */
+  #total: number;
 
   constructor(
     store: Store,
@@ -57,6 +59,7 @@ export class History {
     this.#store = store;
     this.#troubles = troubles;
     this.#trouble = trouble;
+    this.#total = store.restored.endedTotal;
   }
 
   /** Puts back what was kept, and says what went wrong in doing so. */
@@ -83,6 +86,7 @@ export class History {
   }
 
   ended(exchange: Exchange): void {
+    this.#total++;
     this.#store.ended(exchange);
   }
 
@@ -103,14 +107,14 @@ export class History {
 
   /** Gathers each promise's minute where something counted. Returns how many requests have ended. */
   #note(closesMs: number): number {
-    if (this.#of === null) return 0;
+    if (this.#of === null) return this.#total;
     for (const slo of this.#of.slos.slos) {
       const { name } = slo.options;
       if (this.#written.get(name) === slo.validTotal) continue;
       this.#written.set(name, slo.validTotal);
       this.#store.minute(name, slo.counts.minute(closesMs - 1));
     }
-    return this.#of.ring.total;
+    return this.#total;
   }
 
   /** Everything in memory, for a file that knows nothing. */
