@@ -1,156 +1,283 @@
 import type { ServerResponse } from "node:http";
-import type { Cancel } from "../clock.ts";
+import type { Cancel, Clock } from "../clock.ts";
+import { AnswerChoice } from "./answer-choice.ts";
+import type { AnswerPlan } from "./answer-plan.ts";
+import type { Books, Departure, LedgerRow } from "./books.ts";
+import type { CoreStats } from "./engine-core.ts";
+import { EventStream } from "./event-stream.ts";
 import { type Fault, findFault } from "./faults.ts";
 import type { InferenceBody } from "./inference-body.ts";
-import type { Answer, Counts, Frames, Persona } from "./personas/persona.ts";
+import { sendJson } from "./json-answer.ts";
+import type { AnswerWriter, Counts, Extras, Timings } from "./personas/answer-writer.ts";
+import type { Inference, Persona } from "./personas/persona.ts";
 import type { SimSink } from "./sequence.ts";
-import { wordOf } from "./text.ts";
-
-/** One request in the simulated engine's own books: what a test compares a meter with. */
-export interface LedgerRow {
-  readonly id: string;
-  readonly receivedMs: number;
-  readonly inputTokens: number;
-  cachedTokens: number;
-  outputTokens: number;
-  firstTokenMs: number | null;
-  lastTokenMs: number | null;
-  /** The client's hang-up reached the engine. */
-  abortedMs: number | null;
-  finishedMs: number | null;
-}
 
 /** What one answer is written from and to. */
 export interface GenerationParts {
   readonly persona: Persona;
-  readonly frames: Frames;
+  readonly inference: Inference;
+  readonly writer: AnswerWriter;
   readonly body: InferenceBody;
-  readonly answer: Answer;
-  readonly outputTokens: number;
-  readonly reason: string;
+  readonly plans: readonly AnswerPlan[];
   readonly response: ServerResponse;
   readonly row: LedgerRow;
+  readonly books: Books;
   readonly faults: readonly Fault[];
+  readonly clock: Clock;
+  readonly speed: number;
+  /** Times told in answers are made from the counts alone, so that equal requests get equal bytes. */
+  readonly fixedTimes: boolean;
+  /** Prompt tokens of all choices found in the cache. */
   readonly cachedTokens: () => number;
-  readonly nowMs: () => number;
+  readonly stats: () => CoreStats;
+  /** Takes all choices out of the engine. */
+  readonly abort: Cancel;
 }
 
+const NO_EXTRAS: Extras = { usage: null, timings: null };
+
 /** Writes one answer as its tokens appear: a stream of frames, or one body at the end. */
-export class Generation implements SimSink {
+export class Generation {
   readonly #parts: GenerationParts;
-  #opened = false;
-  #text = "";
-  /** Set by the owner: takes the request out of the engine. */
-  abort: Cancel = () => {};
+  readonly #stream: EventStream;
+  readonly #choices: readonly AnswerChoice[];
+  readonly #continuous: boolean;
+  #left = false;
 
   constructor(parts: GenerationParts) {
     this.#parts = parts;
-    if (parts.body.streamed && !parts.persona.headersWithFirstToken) this.#writeHead();
+    this.#stream = new EventStream(parts.response);
+    const { body, persona } = parts;
+    this.#continuous =
+      parts.inference.counts === "always" ||
+      (body.streamOptions?.continuous_usage_stats === true &&
+        persona.continuousUsage(body.streamOptions));
+    const seesTokens = body.tokenIds || body.logprobs !== null || !body.detokenize;
+    const rules = { ...persona, seesTokens };
+    this.#choices = parts.plans.map((plan, index) => new AnswerChoice(index, plan, rules));
+    if (body.streamed && persona.headers === "accepted") this.#begin();
   }
 
-  tokens(_count: number, total: number): void {
-    const { body, row, nowMs, response, outputTokens, cachedTokens } = this.#parts;
-    const atMs = nowMs();
-    if (row.firstTokenMs === null) row.cachedTokens = cachedTokens();
-    row.firstTokenMs ??= atMs;
-    row.lastTokenMs = atMs;
-    row.outputTokens = total;
-    if (response.destroyed || this.#broken(total)) return;
-    const text = wordOf(body.key, total - 1);
-    if (!body.streamed) {
-      this.#text += text;
-      return;
+  /** The engine tells one choice's progress here. */
+  sink(index: number): SimSink {
+    const choice = this.#choices[index];
+    if (choice === undefined) throw new RangeError(`there is no choice ${index}`);
+    const { row, persona, body } = this.#parts;
+    return {
+      scheduled: (atMs) => {
+        row.scheduledMs ??= atMs;
+        if (body.streamed && persona.headers === "scheduled") this.#begin();
+      },
+      prefilled: (computed, atMs) => {
+        this.#progress(computed, atMs);
+      },
+      tokens: (count, total) => {
+        this.#produced(choice, { count, total });
+      },
+      finished: (atMs) => {
+        this.#finished(choice, atMs);
+      },
+      failed: (reason) => {
+        this.#failed(reason);
+      },
+    };
+  }
+
+  /** The client is gone and the engine has stopped for it, or never will. */
+  aborted(): void {
+    this.#depart("abort");
+  }
+
+  #produced(
+    choice: AnswerChoice,
+    { count, total }: { readonly count: number; readonly total: number },
+  ): void {
+    const { row, books, clock, body } = this.#parts;
+    const nowMs = clock.nowMs();
+    if (row.firstTokenMs === null) row.cachedTokens = this.#parts.cachedTokens();
+    books.produced(row, count, nowMs);
+    row.firstTokenMs ??= nowMs;
+    row.lastTokenMs = nowMs;
+    row.outputTokens += count;
+    choice.produced = total;
+    if (this.#stream.over || this.#broken() || !body.streamed) return;
+    // The last tokens are written with the reason they ended for.
+    if (total >= choice.plan.outputTokens) return;
+    const due = choice.isNew || choice.pending >= body.streamInterval;
+    if (!due || this.#stream.blocked) return;
+    this.#begin();
+    this.#stream.write(this.#framesOf(choice));
+  }
+
+  #finished(choice: AnswerChoice, atMs: number): void {
+    const { body, row } = this.#parts;
+    choice.finished = true;
+    const all = this.#choices.every((one) => one.finished);
+    if (all) row.finishedMs = atMs;
+    if (!this.#stream.over && !this.#broken()) {
+      if (body.streamed) {
+        this.#begin();
+        const last = this.#framesOf(choice);
+        if (all) this.#stream.end(last + this.#ending());
+        else this.#stream.write(last);
+      } else if (all) {
+        this.#answerWhole();
+      }
     }
-    if (!response.headersSent) this.#writeHead();
-    response.write(this.#frame(text, total, total === outputTokens));
+    if (all) this.#depart(this.#choices[0]?.plan.ending.reason ?? "stop");
   }
 
-  finished(atMs: number): void {
-    const { body, row, response, frames, answer, reason } = this.#parts;
-    row.finishedMs = atMs;
-    if (response.destroyed || response.writableEnded || this.#broken(row.outputTokens)) return;
-    if (body.streamed) {
-      response.end(this.#ending());
-      return;
-    }
-    this.#json(200, frames.whole(answer, this.#text, reason, this.#counts()));
-  }
-
-  failed(reason: string): void {
+  #failed(reason: string): void {
     const { response, persona } = this.#parts;
-    if (response.destroyed || response.writableEnded) return;
-    if (response.headersSent) response.destroy();
-    else this.#json(500, persona.error(500, reason, null));
+    this.#depart("error");
+    if (this.#stream.over) return;
+    if (this.#stream.begun) {
+      this.#stream.cut("rst");
+      return;
+    }
+    const refusal = { kind: "fault", status: 500, message: reason, param: null } as const;
+    sendJson(response, 500, persona.refuse(refusal));
   }
 
-  #frame(text: string, total: number, isLast: boolean): string {
-    const { frames, answer, body, reason, row } = this.#parts;
-    const continuous = body.streamOptions?.continuous_usage_stats === true;
-    const counts = continuous || isLast ? { ...this.#counts(), output: total } : null;
-    const opening = this.#opened ? "" : frames.open(answer);
-    this.#opened = true;
-    if (!isLast) return opening + frames.token(answer, text, counts);
-    const always = this.#parts.persona.name === "llama.cpp";
-    return (
-      opening +
-      frames.last(
-        { ...answer, id: answer.id || row.id },
-        text,
-        reason,
-        continuous || always ? counts : null,
-      )
+  #depart(departure: Departure): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#stream.pingNoMore();
+    const { books, row, body, plans } = this.#parts;
+    books.left(row, departure, {
+      n: body.n,
+      tokensMax: body.outputTokensMax ?? plans[0]?.outputTokens ?? 0,
+    });
+  }
+
+  #framesOf(choice: AnswerChoice): string {
+    const extras = this.#continuous ? this.#extras() : NO_EXTRAS;
+    const last = choice.finished ? this.#finishExtras(extras) : NO_EXTRAS;
+    return choice.frames(this.#parts.writer, extras, last);
+  }
+
+  #progress(computed: number, atMs: number): void {
+    const { body, writer, row, cachedTokens } = this.#parts;
+    if (!body.streamed || !body.returnProgress || writer.progress === undefined) return;
+    if (this.#stream.over || this.#broken()) return;
+    this.#begin();
+    this.#stream.write(
+      writer.progress({
+        total: row.inputTokens,
+        cached: cachedTokens(),
+        processed: computed,
+        timeMs: atMs - (row.scheduledMs ?? atMs),
+      }),
     );
   }
 
   #ending(): string {
-    const { persona, body, frames, answer, faults } = this.#parts;
-    const wantsUsage =
-      persona.wantsUsage(body.streamOptions) && findFault(faults, "no-usage") === null;
-    const usage = wantsUsage ? frames.usage(answer, this.#counts()) : "";
-    return findFault(faults, "no-done") === null ? usage + frames.end : usage;
+    const { body, persona, writer, faults } = this.#parts;
+    const counts = this.#counts();
+    const silent = findFault(faults, "no-usage") !== null;
+    const wanted = persona.wantsUsage(body.streamOptions) && !silent;
+    const usage = wanted ? writer.usage(counts, this.#timings()) : "";
+    return findFault(faults, "no-done") === null
+      ? usage + writer.end(silent ? null : counts)
+      : usage;
+  }
+
+  #answerWhole(): void {
+    const { writer, response, faults, persona, stats } = this.#parts;
+    const counts = findFault(faults, "no-usage") === null ? this.#counts() : null;
+    const whole = writer.whole(
+      this.#choices.map((choice) => choice.whole()),
+      counts,
+      this.#timings(),
+    );
+    sendJson(response, 200, whole, persona.wholeHeaders?.(response.req.headers, stats()) ?? {});
+  }
+
+  #extras(): Extras {
+    const { timingsPerToken } = this.#parts.body;
+    return { usage: this.#counts(), timings: timingsPerToken ? this.#timings() : null };
+  }
+
+  #finishExtras(extras: Extras): Extras {
+    if (this.#parts.inference.counts === "asked") return extras;
+    if (findFault(this.#parts.faults, "no-usage") !== null) return NO_EXTRAS;
+    return { usage: this.#counts(), timings: this.#timings() };
   }
 
   #counts(): Counts {
     const { row, faults } = this.#parts;
     const off = findFault(faults, "wrong-usage")?.offTokens ?? 0;
-    return { input: row.inputTokens, output: row.outputTokens + off, cached: row.cachedTokens };
+    let reasoning = 0;
+    for (const { plan, produced } of this.#choices)
+      reasoning += Math.min(plan.reasoningTokens, produced);
+    return {
+      input: row.inputTokens,
+      output: Math.max(0, row.outputTokens + off),
+      cached: row.cachedTokens,
+      reasoning,
+    };
+  }
+
+  #timings(): Timings {
+    if (this.#parts.fixedTimes) return fixedTimings(this.#counts());
+    const { scheduledMs, firstTokenMs, lastTokenMs } = this.#parts.row;
+    const firstMs = firstTokenMs ?? 0;
+    return {
+      promptMs: Math.max(0, firstMs - (scheduledMs ?? firstMs)),
+      predictedMs: (lastTokenMs ?? firstMs) - firstMs,
+    };
   }
 
   /** Lets a fault of this stage happen; true when nothing more is to be written. */
-  #broken(total: number): boolean {
-    const { faults, response, persona } = this.#parts;
-    const stall = findFault(faults, "stall");
-    if (stall !== null && total > stall.afterTokens) return true;
+  #broken(): boolean {
+    const { faults, row, writer, abort } = this.#parts;
+    if (faults.length === 0) return false;
+    const reached = (fault: { readonly afterTokens?: number } | null): boolean =>
+      fault !== null && row.outputTokens > (fault.afterTokens ?? 0);
+    if (reached(findFault(faults, "stall"))) return true;
     const cut = findFault(faults, "cut");
-    if (cut !== null && total > cut.afterTokens) {
-      if (cut.how === "rst") response.socket?.resetAndDestroy();
-      else response.destroy();
-      this.abort();
+    if (cut !== null && reached(cut)) {
+      this.#stream.cut(cut.how);
+      abort();
+      this.#depart("error");
       return true;
     }
-    const fault = findFault(faults, "error-event");
-    if (fault === null || total <= fault.afterTokens) return false;
-    const error = persona.error(500, "the simulated engine failed on purpose", null);
-    response.end(`data: ${JSON.stringify("error" in (error as object) ? error : { error })}\n\n`);
-    this.abort();
+    const garbage = reached(findFault(faults, "garbage"));
+    if (!garbage && !reached(findFault(faults, "error-event"))) return false;
+    this.#begin();
+    const failure = writer.failure("the simulated engine failed on purpose");
+    if (garbage) this.#stream.end("data: {not json\n\n");
+    else if (failure.cut) this.#stream.cut("fin");
+    else this.#stream.end(failure.frames);
+    abort();
+    this.#depart("error");
     return true;
   }
 
-  #writeHead(): void {
-    const { response, persona } = this.#parts;
-    response.writeHead(200, {
+  #begin(): void {
+    if (this.#stream.begun) return;
+    const { persona, body, clock } = this.#parts;
+    this.#stream.begin({
       "content-type": "text/event-stream; charset=utf-8",
       ...persona.streamHeaders,
     });
-    response.flushHeaders();
+    this.#stream.onDrain(() => {
+      this.#catchUp();
+    });
+    const pingAfterMs = body.pingAfterMs ?? persona.pingAfterMs;
+    if (persona.pingAfterMs !== null && pingAfterMs !== null && pingAfterMs > 0)
+      this.#stream.pingAfter(pingAfterMs / this.#parts.speed, clock);
   }
 
-  #json(status: number, value: unknown): void {
-    const text = JSON.stringify(value);
-    this.#parts.response.writeHead(status, {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(text),
-    });
-    this.#parts.response.end(text);
+  /** The reader has caught up: all it missed goes out, merged where the engine merges. */
+  #catchUp(): void {
+    if (this.#stream.over) return;
+    for (const choice of this.#choices)
+      if (!choice.finished && choice.pending > 0) this.#stream.write(this.#framesOf(choice));
   }
+}
+
+/** About an H100's, and round. */
+function fixedTimings({ input, cached, output }: Counts): Timings {
+  return { promptMs: (input - cached) * 0.125, predictedMs: Math.max(0, output - 1) * 8 };
 }

@@ -1,107 +1,230 @@
-import type { StreamOptions } from "./personas/persona.ts";
-import { hashText, tokenize } from "./text.ts";
+import type { JsonObject } from "../engine.ts";
+import { type AnswerWish, PLAIN, readAnswerWish } from "./answer-wish.ts";
+import { BodyError } from "./body-error.ts";
+import { messagesOfAnthropic, messagesOfInput, readChatPrompt } from "./chat-prompt.ts";
+import type { Dialect, StreamOptions } from "./personas/persona.ts";
+import { hashText, tokenize, type Vocabulary } from "./text.ts";
 
 /** An inference request as the simulated engine understands it. */
 export interface InferenceBody {
   readonly model: string;
-  readonly promptIds: readonly number[];
+  /** One per prompt; chat-like requests have one. */
+  readonly prompts: readonly (readonly number[])[];
+  /** Choices per prompt. */
+  readonly n: number;
   readonly streamed: boolean;
   readonly streamOptions: StreamOptions | null;
   /** What the client allows; `null` when it set no bound. */
   readonly outputTokensMax: number | null;
   readonly outputTokensMin: number;
   readonly ignoresEnd: boolean;
+  readonly stop: readonly string[];
+  readonly stopIds: readonly number[];
+  readonly stopShown: boolean;
+  readonly wish: AnswerWish;
+  readonly tokenIds: boolean;
+  readonly logprobs: number | null;
+  readonly echo: string | null;
+  readonly detokenize: boolean;
+  readonly timingsPerToken: boolean;
+  readonly returnProgress: boolean;
+  /** Tokens per frame after the first. */
+  readonly streamInterval: number;
+  readonly pingAfterMs: number | null;
   /** Names of all top-level fields, for engines that refuse strangers. */
   readonly fields: readonly string[];
   /** Equal prompts and seeds give equal answers. */
   readonly key: number;
+  readonly raw: JsonObject;
 }
 
-/** A body the engine refuses; `param` names the field. */
-export class BodyError extends Error {
-  override readonly name = "BodyError";
-  readonly param: string;
+/** Most choices of one request: vLLM's own bound for `n`. */
+const CHOICES_MAX = 128;
+const PROMPTS_MAX = 256;
+/** Most alternatives per token that engines give by default. */
+const LOGPROBS_MAX = 20;
 
-  constructor(param: string, message: string) {
-    super(message);
-    this.param = param;
-  }
+interface Prompted {
+  readonly prompts: readonly (readonly number[])[];
+  readonly wish: AnswerWish;
+  readonly echo: string | null;
 }
-
-/** Tokens a chat template puts around each message. */
-const TEMPLATE_IDS: readonly number[] = [9_000_001, 9_000_002, 9_000_003, 9_000_004];
-const GENERATION_IDS: readonly number[] = [9_000_001, 9_000_005, 9_000_003];
 
 /**
- * Reads the body of a chat or text completion.
+ * Reads the body of a generating request.
  * @throws {BodyError} for what no engine would take.
  */
-export function readInferenceBody(body: string, chat: boolean): InferenceBody {
-  const request = parseObject(body);
-  const promptIds = chat ? chatIds(request["messages"]) : promptIdsOf(request["prompt"]);
-  const max = request["max_completion_tokens"] ?? request["max_tokens"];
-  if (max !== undefined && max !== null && (!Number.isInteger(max) || (max as number) < 1)) {
-    throw new BodyError("max_tokens", `max_tokens must be at least 1, got ${JSON.stringify(max)}.`);
-  }
-  const min = request["min_tokens"];
+export function readInferenceBody(
+  text: string,
+  dialect: Dialect,
+  vocabulary: Vocabulary,
+): InferenceBody {
+  const request = parseObject(text);
+  const { prompts, wish, echo } = promptOf(request, dialect, vocabulary);
+  const sampling = dialect === "generate" ? objectOf(request["sampling_params"]) : request;
   let key = typeof request["seed"] === "number" ? request["seed"] : 0;
-  for (const id of promptIds) key = Math.imul(key ^ id, 0x01000193);
+  for (const id of prompts[0] ?? []) key = Math.imul(key ^ id, 0x01000193);
+  const max = boundOf(request, sampling);
+  const own = dialect === "generate" || dialect === "native";
   return {
     model: typeof request["model"] === "string" ? request["model"] : "",
-    promptIds,
+    prompts,
+    n: wholeNumber(sampling["n"], "n", { min: 1, max: CHOICES_MAX }) ?? 1,
     streamed: request["stream"] === true,
-    streamOptions: objectOrNull(request["stream_options"]),
-    outputTokensMax: typeof max === "number" ? max : null,
-    outputTokensMin: typeof min === "number" ? min : 0,
-    ignoresEnd: request["ignore_eos"] === true,
+    streamOptions: request["stream_options"] === undefined ? null : streamOptions(request),
+    outputTokensMax: max,
+    outputTokensMin: numberOr(sampling["min_tokens"] ?? sampling["min_new_tokens"], 0),
+    ignoresEnd: sampling["ignore_eos"] === true,
+    stop: stopsOf(sampling["stop"] ?? request["stop_sequences"]),
+    stopIds: listOf(sampling["stop_token_ids"]).filter((id) => typeof id === "number"),
+    stopShown: sampling["include_stop_str_in_output"] === true,
+    wish,
+    tokenIds: own || request["return_token_ids"] === true,
+    logprobs: logprobsOf(request, dialect),
+    echo,
+    detokenize: request["detokenize"] !== false,
+    timingsPerToken: request["timings_per_token"] === true,
+    returnProgress: request["return_progress"] === true,
+    streamInterval:
+      wholeNumber(request["stream_interval"], "stream_interval", { min: 1, max: 1e6 }) ?? 1,
+    pingAfterMs:
+      typeof request["sse_ping_interval"] === "number" ? request["sse_ping_interval"] * 1000 : null,
     fields: Object.keys(request),
     key: key >>> 1,
+    raw: request,
   };
 }
 
-function objectOrNull(value: unknown): StreamOptions | null {
-  return typeof value === "object" ? value : null;
+/** The request's prompts as token ids, by dialect. */
+function promptOf(request: JsonObject, dialect: Dialect, vocabulary: Vocabulary): Prompted {
+  if (dialect === "completions" || dialect === "native") {
+    const prompts = promptsOf(request["prompt"]);
+    const [first = []] = prompts;
+    const given = request["prompt"];
+    const shown = typeof given === "string" ? given : vocabulary.detokenize(first);
+    return { prompts, wish: PLAIN, echo: request["echo"] === true ? shown : null };
+  }
+  if (dialect === "generate") {
+    const { text, input_ids: ids } = request;
+    return { prompts: promptsOf(text ?? ids), wish: PLAIN, echo: null };
+  }
+  const given = request["input_ids"] ?? request["prompt_token_ids"];
+  const messages =
+    dialect === "responses"
+      ? messagesOfInput(request["input"], request["instructions"])
+      : dialect === "messages"
+        ? messagesOfAnthropic(request["messages"], request["system"])
+        : request["messages"];
+  const { ids, lastUserText } = readChatPrompt(messages, request["tools"]);
+  const prompts = isIds(given) ? [given] : [ids];
+  return { prompts, wish: readAnswerWish(request, lastUserText), echo: null };
 }
 
-function parseObject(body: string): Record<string, unknown> {
+/** Prompts are a text, token ids, or a list of either. */
+export function promptsOf(prompt: unknown): (readonly number[])[] {
+  if (typeof prompt === "string") return [tokenize(prompt)];
+  if (isIds(prompt)) return [prompt];
+  if (Array.isArray(prompt) && prompt.length > 0 && prompt.length <= PROMPTS_MAX)
+    return prompt.map((one: unknown) => {
+      if (typeof one === "string") return tokenize(one);
+      if (isIds(one)) return one;
+      throw new BodyError("prompt", "prompt must be texts or lists of token ids.");
+    });
+  throw new BodyError(
+    "prompt",
+    `prompt must be a text, a list of token ids, or up to ${PROMPTS_MAX} of either.`,
+  );
+}
+
+function isIds(value: unknown): value is readonly number[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((id) => Number.isInteger(id) && (id as number) >= 0)
+  );
+}
+
+function boundOf(request: JsonObject, sampling: JsonObject): number | null {
+  const named = [
+    ["max_completion_tokens", request["max_completion_tokens"]],
+    ["max_tokens", request["max_tokens"]],
+    ["max_output_tokens", request["max_output_tokens"]],
+    ["max_new_tokens", sampling["max_new_tokens"]],
+    ["n_predict", request["n_predict"]],
+  ] as const;
+  const [name, max] = named.find(([, value]) => value !== undefined && value !== null) ?? [];
+  if (name === undefined || max === undefined) return null;
+  if (name === "n_predict" && max === -1) return null;
+  return wholeNumber(max, name, { min: 1, max: 1e9 });
+}
+
+function logprobsOf(request: JsonObject, dialect: Dialect): number | null {
+  const { logprobs, top_logprobs: top } = request;
+  if (logprobs === undefined || logprobs === null || logprobs === false) return null;
+  const range = { min: 0, max: LOGPROBS_MAX };
+  if (dialect !== "completions") return wholeNumber(top, "top_logprobs", range) ?? 0;
+  return logprobs === true ? 0 : wholeNumber(logprobs, "logprobs", range);
+}
+
+function stopsOf(stop: unknown): readonly string[] {
+  if (stop === undefined || stop === null) return [];
+  const stops = typeof stop === "string" ? [stop] : stop;
+  if (!Array.isArray(stops) || !stops.every((one) => typeof one === "string"))
+    throw new BodyError("stop", "stop must be a text or a list of texts.");
+  return stops.filter((one) => one !== "");
+}
+
+function streamOptions(request: JsonObject): StreamOptions | null {
+  const options = request["stream_options"];
+  if (options === null) return null;
+  if (typeof options !== "object")
+    throw new BodyError("stream_options", "stream_options must be an object.");
+  return options as StreamOptions;
+}
+
+function wholeNumber(
+  value: unknown,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | null {
+  if (value === undefined || value === null) return null;
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max)
+    return value as number;
+  const wanted =
+    value !== null && (value as number) < min
+      ? `at least ${min}`
+      : `a whole number from ${min} to ${max}`;
+  throw new BodyError(name, `${name} must be ${wanted}, got ${JSON.stringify(value)}.`);
+}
+
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function objectOf(value: unknown): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : {};
+}
+
+/** @throws {BodyError} when the text is not a JSON object. */
+export function parseObject(text: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = JSON.parse(text);
   } catch {
     throw new BodyError("body", "the request body is not valid JSON.");
   }
-  if (typeof value !== "object" || value === null)
+  if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new BodyError("body", "the request body must be an object.");
-  return value as Record<string, unknown>;
+  return value as JsonObject;
 }
 
-function chatIds(messages: unknown): number[] {
-  if (!Array.isArray(messages) || messages.length === 0) {
-    throw new BodyError("messages", "messages must be a list of at least one message.");
-  }
-  const ids: number[] = [];
-  for (const message of messages as readonly Record<string, unknown>[]) {
-    ids.push(...TEMPLATE_IDS, hashText(String(message["role"])));
-    for (const id of tokenize(contentText(message["content"]))) ids.push(id);
-  }
-  ids.push(...GENERATION_IDS);
-  return ids;
-}
-
-function contentText(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return (content as readonly Record<string, unknown>[])
-    .map((part) => (typeof part["text"] === "string" ? part["text"] : ""))
-    .join("");
-}
-
-/** A prompt is a text, a list of token ids, or a list holding one of either. */
-function promptIdsOf(prompt: unknown): number[] {
-  if (typeof prompt === "string") return tokenize(prompt);
-  if (Array.isArray(prompt) && prompt.length > 0) {
-    if (prompt.every((id) => typeof id === "number")) return prompt;
-    if (prompt.length === 1) return promptIdsOf(prompt[0]);
-  }
-  throw new BodyError("prompt", "prompt must be a text or a list of token ids.");
+/** A stable number for a text, for ids that depend on the request alone. */
+export function stableId(text: string): string {
+  return hashText(text).toString(16).padStart(32, "0");
 }

@@ -1,20 +1,31 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "../clock.ts";
-import type { JsonValue } from "../engine.ts";
+import type { Cancel, Clock } from "../clock.ts";
 import { forkRandom, normal, type Random } from "../random.ts";
-import type { EngineCore } from "./engine-core.ts";
+import { AnswerPlan } from "./answer-plan.ts";
+import { BodyError } from "./body-error.ts";
+import type { Books, LedgerRow } from "./books.ts";
+import type { BuiltCore } from "./core.ts";
+import type { Submitted } from "./engine-core.ts";
 import { type Fault, findFault } from "./faults.ts";
-import { Generation, type LedgerRow } from "./generation.ts";
-import { BodyError, type InferenceBody, readInferenceBody } from "./inference-body.ts";
-import { type LatencyHistograms, sglangBorders, vllmBorders } from "./latency-histograms.ts";
-import type { Persona } from "./personas/persona.ts";
-import { hashText } from "./text.ts";
+import type { FaultSwitch } from "./fault-switch.ts";
+import { Generation } from "./generation.ts";
+import { type InferenceBody, readInferenceBody, stableId } from "./inference-body.ts";
+import { bodyRefusal, contentTypeRefusal, misbehaves } from "./refusals.ts";
+import { readBody, sendJson } from "./json-answer.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Answer } from "./personas/answer-writer.ts";
+import type { Inference, Persona, Refusal, SlotView } from "./personas/persona.ts";
+import type { Vocabulary } from "./text.ts";
 
 /** What the desk needs to know of the engine it answers for. */
 export interface DeskOptions {
   readonly persona: Persona;
-  readonly core: EngineCore;
+  readonly built: BuiltCore;
+  readonly books: Books;
+  readonly ledger: Ledger;
+  readonly faults: FaultSwitch;
+  readonly vocabulary: Vocabulary;
   readonly clock: Clock;
   /** The name the model is served under. */
   readonly model: string;
@@ -23,10 +34,6 @@ export interface DeskOptions {
   readonly fixedIds: boolean;
 }
 
-/** Requests the engine remembers for tests and for the curious. */
-export const LEDGER_ROWS_MAX = 10_000;
-/** Largest request body taken. */
-const BODY_BYTES_MAX = 67_108_864;
 /** Output tokens of a text completion when the client sets no bound: the API's own default. */
 const COMPLETION_TOKENS_DEFAULT = 16;
 /** Where a conversation ends by itself: about the output lengths of recorded chat traffic. */
@@ -35,243 +42,223 @@ const NATURAL_SPREAD = 0.9;
 /** Creation time of answers whose ids are fixed. */
 const FIXED_CREATED = 1_787_000_000;
 
-/** Takes chat and text completions, checks them as the persona would, and has the engine core produce them. */
+/** A request under way, for pages that show what each slot does and for operators who abort. */
+interface Open {
+  readonly row: LedgerRow;
+  readonly outputTokensMax: number;
+  readonly abort: Cancel;
+}
+
+/** A request that was read and is to be answered. */
+interface Ask {
+  readonly body: InferenceBody;
+  readonly inference: Inference;
+  readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly receivedMs: number;
+  readonly met: readonly Fault[];
+}
+
+/** Takes generating requests, checks them as the persona would, and has the engine core produce them. */
 export class InferenceDesk {
-  /** The last {@link LEDGER_ROWS_MAX} requests, oldest first. */
-  readonly ledger: LedgerRow[] = [];
-  readonly latency: LatencyHistograms;
-  faults: readonly Fault[] = [];
   readonly #options: DeskOptions;
   readonly #lengths: Random;
+  readonly #open = new Set<Open>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    this.latency = options.persona.name === "sglang" ? sglangBorders() : vllmBorders();
     this.#lengths = forkRandom(options.seed, "lengths");
   }
 
+  /** Requests under way, oldest first. */
+  slots(): readonly SlotView[] {
+    return [...this.#open].map(({ row, outputTokensMax }) => ({
+      id: row.id,
+      running: row.scheduledMs !== null,
+      promptTokens: row.inputTokens,
+      cachedTokens: row.cachedTokens,
+      promptDone: row.firstTokenMs === null ? 0 : row.inputTokens,
+      outputTokens: row.outputTokens,
+      outputTokensMax,
+    }));
+  }
+
+  /** Takes everything out of the engine; returns how many there were. */
+  abortAll(): number {
+    const all = [...this.#open];
+    for (const { abort } of all) abort();
+    return all.length;
+  }
+
   /** Answers one request, however long it takes. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, persona } = this.#options;
+  async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, inference }: { readonly path: string; readonly inference: Inference },
+  ): Promise<void> {
+    const { clock, persona, faults } = this.#options;
     const receivedMs = clock.nowMs();
-    const body = await this.#read(request, response);
-    if (body === null) return;
-    const status = findFault(this.faults, "status");
-    if (status !== null) {
-      if (status.retryAfterSeconds !== undefined)
-        response.setHeader("retry-after", String(status.retryAfterSeconds));
-      return sendJson(
-        response,
-        status.status,
-        persona.error(status.status, "refused on purpose", null),
-      );
-    }
-    if (findFault(this.faults, "garbage") !== null) {
-      response.writeHead(200, {
-        "content-type": body.streamed ? "text/event-stream" : "application/json",
-      });
-      response.end(body.streamed ? "data: {not json\n\n" : "<html>not json</html>");
-      return;
-    }
-    const headers = findFault(this.faults, "slow-headers");
+    const met = faults.meeting(path);
+    const body = await this.#read(request, response, inference);
+    if (body === null || misbehaves(response, met, persona, body.streamed)) return;
+    const headers = findFault(met, "slow-headers");
     if (headers !== null) await clock.after(headers.delayMs);
-    if (!response.destroyed) this.#generate(body, request, response, receivedMs);
+    if (response.destroyed) return;
+    this.#generate({ body, inference, path, request, response, receivedMs, met });
   }
 
   /** The request's body, or `null` after a refusal. */
-  async #read(request: IncomingMessage, response: ServerResponse): Promise<InferenceBody | null> {
-    const { persona } = this.#options;
+  async #read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    inference: Inference,
+  ): Promise<InferenceBody | null> {
+    const { persona, vocabulary, model, built } = this.#options;
+    let refusal: Refusal | null;
     try {
-      const body = readInferenceBody(await readBody(request), isChat(request));
-      const refusal = this.#refusalOf(body);
-      if (refusal === null) return body;
-      sendJson(
-        response,
-        refusal.status,
-        persona.error(refusal.status, refusal.message, refusal.param),
-      );
+      const text = await readBody(request);
+      refusal = contentTypeRefusal(persona, request);
+      if (refusal === null) {
+        const body = readInferenceBody(text, inference.dialect, vocabulary);
+        refusal = bodyRefusal(body, { persona, model, contextTokens: built.facts.contextTokens });
+        if (refusal === null) return body;
+      }
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
-      sendJson(response, 400, persona.error(400, error.message, error.param));
+      const { message, param } = error;
+      refusal = { kind: "invalid", status: 400, message, param };
     }
+    const shown = inference.refuse?.(refusal) ?? persona.refuse(refusal);
+    sendJson(response, refusal.status, shown);
     return null;
   }
 
-  #refusalOf(body: InferenceBody): { status: number; message: string; param: string } | null {
-    const { model, core, persona } = this.#options;
-    const { checksModel, strictFields, name } = persona;
-    const context = core.options.machine.model.contextTokens;
-    if (checksModel && body.model !== "" && body.model !== model) {
-      return {
-        status: 404,
-        message: `The model \`${body.model}\` does not exist.`,
-        param: "model",
-      };
-    }
-    const stranger =
-      strictFields === null ? undefined : body.fields.find((field) => !strictFields.has(field));
-    if (stranger !== undefined) {
-      return {
-        status: 400,
-        message: `[{'type': 'extra_forbidden', 'loc': ('body', '${stranger}'), 'msg': 'Extra inputs are not permitted'}]`,
-        param: stranger,
-      };
-    }
-    if (
-      body.streamOptions !== null &&
-      !body.streamed &&
-      (name === "vllm" || name === "tensorrt-llm")
-    ) {
-      return {
-        status: 400,
-        message: "Stream options can only be defined when `stream=True`.",
-        param: "stream_options",
-      };
-    }
-    const input = body.promptIds.length;
-    const output = body.outputTokensMax ?? 0;
-    if (input + output <= context) return null;
-    return {
-      status: 400,
-      message: `This model's maximum context length is ${context} tokens. However, you requested ${output} output tokens and your prompt contains ${input} input tokens, for a total of ${input + output} tokens.`,
-      param: "input_tokens",
+  #generate(ask: Ask): void {
+    const { persona, built, clock, books, ledger, speed, fixedIds } = this.#options;
+    const { body, inference, request, response, met } = ask;
+    const row = ledger.open({
+      id: this.#idOf(body, request, inference),
+      route: ask.path,
+      receivedMs: ask.receivedMs,
+      inputTokens: body.prompts.reduce((sum, prompt) => sum + prompt.length, 0),
+      streamed: body.streamed,
+    });
+    const plans = this.#plansOf(body, inference);
+    const submitted: Submitted[] = [];
+    const abort = (): void => {
+      for (const one of submitted) one.abort();
     };
-  }
-
-  #generate(
-    body: InferenceBody,
-    request: IncomingMessage,
-    response: ServerResponse,
-    receivedMs: number,
-  ): void {
-    const { persona, core, clock, model } = this.#options;
-    const { profile } = core.options.machine;
-    const chat = isChat(request);
-    const faults = this.faults;
-    const { outputTokens, reason } = this.#lengthOf(body, chat);
-    const row = this.#open(this.#idOf(body, request), receivedMs, body);
-    const created = this.#options.fixedIds ? FIXED_CREATED : Math.floor(receivedMs / 1000);
     const generation = new Generation({
       persona,
-      frames: chat ? persona.chat : persona.completions,
+      inference,
+      writer: inference.writer(this.#answerOf(body, row, persona)),
       body,
-      answer: { id: row.id, model: body.model || model, created },
-      outputTokens,
-      reason,
+      plans,
       response,
       row,
-      faults,
-      cachedTokens: () => submitted.cachedTokens(),
-      nowMs: () => clock.nowMs(),
+      books,
+      faults: met,
+      clock,
+      speed,
+      fixedTimes: fixedIds,
+      cachedTokens: () =>
+        submitted.reduce((sum, one, at) => sum + (at % body.n === 0 ? one.cachedTokens() : 0), 0),
+      stats: () => built.core.stats(),
+      abort,
     });
-    const submitted = core.submit(
-      {
-        id: row.id,
-        promptIds: body.promptIds,
-        outputTokens,
-        outputTokensMax: body.outputTokensMax ?? outputTokens,
-        apiMs: chat ? profile.chatApiMs : profile.apiMs,
-      },
-      this.#observed(generation, row),
-    );
-    generation.abort = submitted.abort;
+    const open: Open = { row, outputTokensMax: plans[0]?.outputTokens ?? 0, abort };
+    this.#open.add(open);
     response.on("close", () => {
-      if (response.writableFinished || row.finishedMs !== null) return;
+      this.#open.delete(open);
+      if (row.finishedMs !== null || response.writableFinished) return;
       row.abortedMs = clock.nowMs();
-      if (findFault(faults, "zombie") !== null) return;
+      const goesOn =
+        findFault(met, "zombie") !== null || persona.survivesHangUp?.(request.headers) === true;
+      if (goesOn) return;
       const { streamed, whole } = persona.abortAfterMs;
-      clock.schedule((body.streamed ? streamed : whole) / this.#options.speed, submitted.abort);
+      clock.schedule((body.streamed ? streamed : whole) / speed, () => {
+        abort();
+        generation.aborted();
+      });
+    });
+    for (const [index, plan] of plans.entries())
+      submitted.push(this.#submit({ index, plan, ask, id: row.id }, generation));
+  }
+
+  /** Puts one choice into the engine. */
+  #submit(
+    choice: {
+      readonly index: number;
+      readonly plan: AnswerPlan;
+      readonly ask: Ask;
+      readonly id: string;
+    },
+    generation: Generation,
+  ): Submitted {
+    const { core, facts } = this.#options.built;
+    const { index, plan, ask, id } = choice;
+    const { body, inference } = ask;
+    const request = {
+      id: `${id}-${index}`,
+      promptIds: body.prompts[Math.floor(index / body.n)] ?? [],
+      outputTokens: plan.outputTokens,
+      outputTokensMax: body.outputTokensMax ?? plan.outputTokens,
+      apiMs: inference.dialect === "chat" ? facts.chatApiMs : facts.apiMs,
+    };
+    return core.submit(request, generation.sink(index));
+  }
+
+  #answerOf(body: InferenceBody, row: LedgerRow, persona: Persona): Answer {
+    const { clock, model, fixedIds } = this.#options;
+    return {
+      id: row.id,
+      model: body.model === "" ? model : body.model,
+      created: persona.stampsFrames
+        ? () => (fixedIds ? FIXED_CREATED : Math.floor(clock.nowMs() / 1000))
+        : constant(fixedIds ? FIXED_CREATED : Math.floor(row.receivedMs / 1000)),
+      wishes: {
+        tokenIds: body.tokenIds,
+        logprobs: body.logprobs,
+        echo: body.echo,
+        detokenize: body.detokenize,
+        usageFrame: persona.wantsUsage(body.streamOptions),
+      },
+      promptIds: body.prompts[0] ?? [],
+    };
+  }
+
+  /** One plan per choice: choices of the same prompt differ, as sampling makes them. */
+  #plansOf(body: InferenceBody, inference: Inference): readonly AnswerPlan[] {
+    const context = this.#options.built.facts.contextTokens;
+    return body.prompts.flatMap((prompt, at) => {
+      const room = Math.max(1, context - prompt.length);
+      const open = inference.dialect === "completions" ? COMPLETION_TOKENS_DEFAULT : room;
+      const tokensMax = Math.min(room, body.outputTokensMax ?? open);
+      return Array.from({ length: body.n }, (_, index) => {
+        const choice = at * body.n + index;
+        const key = choice === 0 ? body.key : Math.imul(body.key + choice, 0x9e3779b1) >>> 1;
+        return new AnswerPlan(body, key, { tokensMax, naturalTokens: this.#naturalTokens(key) });
+      });
     });
   }
 
-  #open(id: string, receivedMs: number, body: InferenceBody): LedgerRow {
-    const row: LedgerRow = {
-      id,
-      receivedMs,
-      inputTokens: body.promptIds.length,
-      cachedTokens: 0,
-      outputTokens: 0,
-      firstTokenMs: null,
-      lastTokenMs: null,
-      abortedMs: null,
-      finishedMs: null,
-    };
-    this.ledger.push(row);
-    if (this.ledger.length > LEDGER_ROWS_MAX) this.ledger.shift();
-    return row;
+  #naturalTokens(key: number): number {
+    const random = this.#options.fixedIds ? forkRandom(key, "length") : this.#lengths;
+    return Math.round(NATURAL_TOKENS_MEDIAN * Math.exp(NATURAL_SPREAD * normal(random)));
   }
 
-  /** Keeps the engine's own histograms while the answer is written. */
-  #observed(generation: Generation, row: LedgerRow): Generation {
-    const { ttft, interToken, endToEnd } = this.latency;
-    const write = generation.tokens.bind(generation);
-    generation.tokens = (count, total) => {
-      const beforeMs = row.lastTokenMs;
-      write(count, total);
-      const nowMs = row.lastTokenMs ?? 0;
-      if (beforeMs === null) ttft.observe((nowMs - row.receivedMs) / 1000);
-      else interToken.observe((nowMs - beforeMs) / 1000);
-    };
-    const finish = generation.finished.bind(generation);
-    generation.finished = (atMs) => {
-      finish(atMs);
-      endToEnd.observe((atMs - row.receivedMs) / 1000);
-    };
-    return generation;
-  }
-
-  #lengthOf(body: InferenceBody, chat: boolean): { outputTokens: number; reason: string } {
-    const room = this.#options.core.options.machine.model.contextTokens - body.promptIds.length;
-    const max = Math.min(room, body.outputTokensMax ?? (chat ? room : COMPLETION_TOKENS_DEFAULT));
-    if (body.ignoresEnd) return { outputTokens: max, reason: "length" };
-    const random = this.#options.fixedIds ? forkRandom(body.key, "length") : this.#lengths;
-    const natural = Math.round(NATURAL_TOKENS_MEDIAN * Math.exp(NATURAL_SPREAD * normal(random)));
-    const wanted = Math.max(1, body.outputTokensMin, natural);
-    return wanted >= max
-      ? { outputTokens: max, reason: "length" }
-      : { outputTokens: wanted, reason: "stop" };
-  }
-
-  #idOf(body: InferenceBody, request: IncomingMessage): string {
-    const given = request.headers["x-request-id"];
-    const raw = this.#options.fixedIds
-      ? hashText(`${body.key}`).toString(16).padStart(32, "0")
-      : randomUUID().replaceAll("-", "");
-    if (this.#options.persona.name === "sglang") return raw;
-    const base =
-      this.#options.persona.name === "vllm" && !this.#options.fixedIds && typeof given === "string"
-        ? given
-        : raw;
-    return `${isChat(request) ? "chatcmpl" : "cmpl"}-${base}`;
+  #idOf(body: InferenceBody, request: IncomingMessage, { idPrefix }: Inference): string {
+    const { persona, fixedIds } = this.#options;
+    const { header, field } = persona.requestId;
+    const given =
+      (header === null ? undefined : request.headers[header]) ??
+      (field === null ? undefined : body.raw[field]);
+    if (typeof given === "string" && given !== "" && !fixedIds) return idPrefix + given;
+    return idPrefix + (fixedIds ? stableId(String(body.key)) : randomUUID().replaceAll("-", ""));
   }
 }
 
-/** Sends a JSON answer, or cuts the connection when one has begun. */
-export function sendJson(response: ServerResponse, status: number, value: JsonValue): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const text = JSON.stringify(value);
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-/** The whole body as text. @throws {BodyError} when it is larger than anything sensible. */
-export async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > BODY_BYTES_MAX) throw new BodyError("body", "the request body is too large.");
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function isChat(request: IncomingMessage): boolean {
-  return request.url?.startsWith("/v1/chat") === true;
+function constant(value: number): () => number {
+  return () => value;
 }

@@ -20,3 +20,10 @@ export function positiveFlag(text: string): number {
   if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError(`"${text}" is not a number above 0.`);
 }
+
+/** A flag's parser for a number from zero on. */
+export function fromZeroFlag(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError(`"${text}" is not a number from 0.`);
+}

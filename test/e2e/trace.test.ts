@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../engines/clock.ts";
 import type { Exchange } from "../../engines/exchange.ts";
 import { engines } from "../../engines/index.ts";
-import type { LedgerRow } from "../../engines/sim/generation.ts";
+import type { LedgerRow } from "../../engines/sim/books.ts";
 import { HttpTarget } from "../../load/http-target.ts";
 import { replayTrace } from "../../load/replay.ts";
 import { ascending, percentile } from "../../load/statistics/percentile.ts";

@@ -1,9 +1,9 @@
 import type { Persona as PersonaName } from "../profiles.ts";
-import { llamaCpp } from "./llama-cpp.ts";
+import { llamaCpp } from "./llama-cpp/llama-cpp.ts";
 import type { Persona } from "./persona.ts";
-import { sglang } from "./sglang.ts";
-import { tensorrtLlm } from "./tensorrt-llm.ts";
-import { vllm } from "./vllm.ts";
+import { sglang } from "./sglang/sglang.ts";
+import { tensorrtLlm } from "./tensorrt-llm/tensorrt-llm.ts";
+import { vllm } from "./vllm/vllm.ts";
 
 /** Every engine the simulator can look like. */
 export const personas = {
