@@ -11,14 +11,14 @@ import {
 import type { Clock } from "../clock.ts";
 import { forkRandom } from "../random.ts";
 import { EngineCore } from "./engine-core.ts";
-import { type EngineProfile, type Persona, profiles } from "./profiles.ts";
+import { type EngineProfile, type KvType, type Persona, profiles } from "./profiles.ts";
 import { NoEviction } from "./schedulers/no-eviction.ts";
 import { PrefillFirst } from "./schedulers/prefill-first.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { Slots } from "./schedulers/slots.ts";
 import { Unified } from "./schedulers/unified.ts";
 import type { Speculation } from "./speculation.ts";
-import type { KvType, Machine } from "./step-time.ts";
+import type { Machine } from "./step-time.ts";
 
 /** Which engine on which cards. Everything but persona and model has the engine's own default. */
 export interface EngineSetup {

@@ -4,6 +4,9 @@ import type { WeightType } from "../catalog/models.ts";
 /** Engines the simulator speaks. */
 export type Persona = Exclude<EngineName, "openai">;
 
+/** How keys and values are stored. */
+export type KvType = "bf16" | "fp8";
+
 /** Efficiency of a matrix multiplication: share of bandwidth and of FLOP/s reached, launch time, blend of the two limits. */
 export interface GemmConstants {
   readonly bandwidthShare: number;
@@ -17,10 +20,13 @@ export interface EngineProfile {
   readonly gemm: Readonly<Record<Exclude<WeightType, "mxfp4">, GemmConstants>>;
   readonly decodeAttention: {
     readonly launchUs: number;
-    readonly bandwidthShare: number;
+    readonly bandwidthShare: Readonly<Record<KvType, number>>;
     readonly perSequenceUs: number;
   };
-  readonly prefillAttention: { readonly launchUs: number; readonly flopsShare: number };
+  readonly prefillAttention: {
+    readonly launchUs: number;
+    readonly flopsShare: Readonly<Record<KvType, number>>;
+  };
   readonly mixture: Readonly<Record<WeightType, MixtureConstants>>;
   /** All-reduce: fixed µs and µs per MB by tensor-parallel degree. */
   readonly allReduce: Readonly<Record<number, readonly [number, number]>>;
@@ -30,7 +36,7 @@ export interface EngineProfile {
   readonly qkNormUs: number;
   /** Extra µs per layer for handing tokens to whole experts on other cards. */
   readonly expertParallelUs: number;
-  /** Host time per step, and per sequence that samples. */
+  /** Host time per step, and per sequence that samples, while the card waits. */
   readonly stepMs: number;
   readonly sequenceUs: number;
   /** Floor of a step with more prefill tokens than fit a captured graph, ms per layer. */
@@ -57,8 +63,12 @@ const VLLM: EngineProfile = {
     bf16: { bandwidthShare: 0.883, flopsShare: 0.814, launchUs: 3.7, blend: 3.2 },
     fp8: { bandwidthShare: 0.859, flopsShare: 0.505, launchUs: 6.5, blend: 1.3 },
   },
-  decodeAttention: { launchUs: 11.3, bandwidthShare: 0.916, perSequenceUs: 0.047 },
-  prefillAttention: { launchUs: 13.6, flopsShare: 0.69 },
+  decodeAttention: {
+    launchUs: 11.3,
+    bandwidthShare: { bf16: 0.916, fp8: 0.726 },
+    perSequenceUs: 0.047,
+  },
+  prefillAttention: { launchUs: 13.6, flopsShare: { bf16: 0.69, fp8: 0.69 } },
   mixture: {
     bf16: MIX,
     fp8: { ...MIX, flopsShare: 0.6 },
@@ -98,8 +108,12 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
       bf16: { bandwidthShare: 0.856, flopsShare: 0.764, launchUs: 4.1, blend: 3.3 },
       fp8: { bandwidthShare: 0.866, flopsShare: 0.537, launchUs: 6.8, blend: 1.4 },
     },
-    decodeAttention: { launchUs: 9.2, bandwidthShare: 0.896, perSequenceUs: 0.03 },
-    prefillAttention: { launchUs: 11.1, flopsShare: 0.65 },
+    decodeAttention: {
+      launchUs: 9.2,
+      bandwidthShare: { bf16: 0.896, fp8: 0.597 },
+      perSequenceUs: 0.03,
+    },
+    prefillAttention: { launchUs: 11.1, flopsShare: { bf16: 0.65, fp8: 0.8 } },
     mixture: {
       bf16: MIX,
       fp8: { ...MIX, flopsShare: 0.6 },
@@ -118,34 +132,38 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
   },
   "tensorrt-llm": {
     gemm: {
-      bf16: { bandwidthShare: 0.833, flopsShare: 0.786, launchUs: 3.6, blend: 3.0 },
-      fp8: { bandwidthShare: 0.826, flopsShare: 0.572, launchUs: 6.5, blend: 2.2 },
+      bf16: { bandwidthShare: 0.833, flopsShare: 0.73, launchUs: 3.6, blend: 3.0 },
+      fp8: { bandwidthShare: 0.826, flopsShare: 0.54, launchUs: 6.5, blend: 1 },
     },
-    decodeAttention: { launchUs: 8.8, bandwidthShare: 0.77, perSequenceUs: 0.03 },
-    prefillAttention: { launchUs: 14, flopsShare: 0.65 },
+    decodeAttention: {
+      launchUs: 8.8,
+      bandwidthShare: { bf16: 0.93, fp8: 0.93 },
+      perSequenceUs: 0.03,
+    },
+    prefillAttention: { launchUs: 14, flopsShare: { bf16: 0.65, fp8: 0.81 } },
     mixture: {
       bf16: MIX,
-      fp8: { ...MIX, flopsShare: 0.6 },
+      fp8: { launchUs: 34, bandwidthShare: 0.96, flopsShare: 0.59, skew: 0.55 },
       mxfp4: { ...MIX, bandwidthShare: 0.55, flopsShare: 0.2 },
     },
     allReduce: { 2: [2.9, 4.2], 4: [3.8, 5.6], 8: [5, 5.7] },
-    layerUs: 22,
+    layerUs: 21,
     qkNormUs: 0,
-    expertParallelUs: 40,
+    expertParallelUs: 12,
     stepMs: 0.3,
-    sequenceUs: 14,
-    launchMs: 0.15,
+    sequenceUs: 15,
+    launchMs: 0.9,
     graphTokens: 0,
     apiMs: 5,
-    chatApiMs: 40,
+    chatApiMs: 24,
   },
   "llama.cpp": {
     gemm: {
       bf16: { bandwidthShare: 0.75, flopsShare: 0.45, launchUs: 5, blend: 2 },
       fp8: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 7, blend: 2 },
     },
-    decodeAttention: { launchUs: 12, bandwidthShare: 0.6, perSequenceUs: 1 },
-    prefillAttention: { launchUs: 15, flopsShare: 0.4 },
+    decodeAttention: { launchUs: 12, bandwidthShare: { bf16: 0.6, fp8: 0.5 }, perSequenceUs: 1 },
+    prefillAttention: { launchUs: 15, flopsShare: { bf16: 0.4, fp8: 0.4 } },
     mixture: {
       bf16: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },
       fp8: { launchUs: 30, bandwidthShare: 0.6, flopsShare: 0.25, skew: 0.8 },

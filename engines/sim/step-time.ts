@@ -1,6 +1,6 @@
 import type { Gpu } from "../catalog/gpus.ts";
 import { type Model, WEIGHT_BYTES, type WeightType } from "../catalog/models.ts";
-import type { EngineProfile, GemmConstants } from "./profiles.ts";
+import type { EngineProfile, GemmConstants, KvType } from "./profiles.ts";
 import { DRAFT_MS, VERIFY_MS } from "./speculation.ts";
 
 /** What runs the step: model, weights, cards, engine. */
@@ -15,9 +15,6 @@ export interface Machine {
   readonly expertParallel: boolean;
   readonly profile: EngineProfile;
 }
-
-/** How keys and values are stored. */
-export type KvType = "bf16" | "fp8";
 
 /** What one step holds. */
 export interface StepLoad {
@@ -137,13 +134,13 @@ function latentProjections(machine: Machine, tokens: number): number {
 }
 
 function attentionSeconds(machine: Machine, load: StepLoad): number {
-  const { model, gpu, tp, profile } = machine;
+  const { model, gpu, tp, profile, kvType } = machine;
   const { heads, headDim } = model;
   let seconds = 0;
   if (load.decodes > 0) {
     const { launchUs, bandwidthShare, perSequenceUs } = profile.decodeAttention;
     const context = seenContext(model, load.decodeContext / load.decodes) * load.decodes;
-    const read = (context * kvBytesPerLayer(machine)) / (gpu.bandwidth * bandwidthShare);
+    const read = (context * kvBytesPerLayer(machine)) / (gpu.bandwidth * bandwidthShare[kvType]);
     const summed = latentFlops(machine, context * load.decodeTokens) / gpu.flopsBf16;
     seconds += (launchUs + load.decodes * perSequenceUs) * MICRO + Math.max(read, summed);
   }
@@ -153,7 +150,8 @@ function attentionSeconds(machine: Machine, load: StepLoad): number {
     for (const { tokens, cached } of load.chunks)
       pairs += tokens * seenContext(model, cached + tokens / 2);
     seconds +=
-      launchUs * MICRO + (4 * (heads / tp) * headDim * pairs) / (gpu.flopsBf16 * flopsShare);
+      launchUs * MICRO +
+      (4 * (heads / tp) * headDim * pairs) / (gpu.flopsBf16 * flopsShare[kvType]);
   }
   return seconds;
 }
@@ -167,11 +165,11 @@ function kvBytesPerLayer({ model, tp, kvType }: Machine): number {
 }
 
 /** Sums of latent attention, whose every head works on the whole latent: there the sums, not the bytes, are the limit. */
-function latentFlops({ model, tp, profile }: Machine, context: number): number {
+function latentFlops({ model, tp, profile, kvType }: Machine, context: number): number {
   const { latent, heads } = model;
   if (latent === undefined) return 0;
   const perToken = 2 * (heads / tp) * (2 * latent.rank + latent.ropeDim);
-  return (context * perToken) / profile.prefillAttention.flopsShare;
+  return (context * perToken) / profile.prefillAttention.flopsShare[kvType];
 }
 
 /** Tokens of context an average layer looks at. */

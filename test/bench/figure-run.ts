@@ -35,6 +35,7 @@ function setupOf(figure: Figure): EngineSetup {
     model: figure.model.id,
     tp: figure.tp,
     weights: figure.weights,
+    kvType: figure.kvType,
     expertParallel: figure.expertParallel,
     asyncScheduling: figure.asyncScheduling,
     prefixCache: client.distinctPrompts !== null,
@@ -91,8 +92,8 @@ class FigureRun {
   #send(): void {
     if (this.#left === 0) return;
     this.#left--;
-    const { load } = this.#figure;
-    const { apiMs } = this.#core.options.machine.profile;
+    const { load, client } = this.#figure;
+    const { apiMs, chatApiMs } = this.#core.options.machine.profile;
     const outputTokens = this.#length(this.#figure.outputTokens);
     const startMs = this.#clock.nowMs();
     let firstMs = 0;
@@ -102,7 +103,7 @@ class FigureRun {
         promptIds: this.#prompt(),
         outputTokens,
         outputTokensMax: outputTokens,
-        apiMs,
+        apiMs: client.chat ? chatApiMs : apiMs,
       },
       {
         tokens: (_count, _total, atMs) => {

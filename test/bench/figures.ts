@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Model, models, type WeightType } from "../../engines/catalog/models.ts";
-import type { Persona } from "../../engines/sim/profiles.ts";
+import type { KvType, Persona } from "../../engines/sim/profiles.ts";
 
 /** One published measurement the simulator can be held against. */
 export interface Figure {
@@ -12,6 +12,7 @@ export interface Figure {
   readonly version: string;
   readonly model: Model;
   readonly weights: WeightType;
+  readonly kvType: KvType;
   readonly tp: number;
   readonly expertParallel: boolean;
   readonly inputTokens: number;
@@ -34,6 +35,8 @@ export interface Client {
   readonly lengthShareMin: number;
   readonly sequencesMax: number | null;
   readonly stepTokensMax: number | null;
+  /** Requests take the chat route, with its template and parsers. */
+  readonly chat: boolean;
   /** Prompts are drawn from so many distinct ones: the prefix cache knows them. */
   readonly distinctPrompts: number | null;
 }
@@ -115,8 +118,9 @@ function readFigure(row: Row, line: number): Figure | string {
     line,
     asyncScheduling: isAsync(row),
     version: row.engine_version,
+    kvType: kvTypeOf(whole, row),
     expertParallel: noted(row.notes, /\bmoe_ep(\d+)\b/, 1) > 1,
-    client: clientOf(row.notes, whole.load),
+    client: clientOf(row, whole),
     ttftMs: positive(row.ttft_ms),
     ttftStatistic: /median|p50/i.test(row.ttft_stat) ? "median" : "mean",
   };
@@ -214,6 +218,13 @@ function weightsOf(precision: string): WeightType | null {
   return fp8 ? "fp8" : "bf16";
 }
 
+/** NVIDIA's own FP8 checkpoints quantise the cache with the weights; those in blocks come from the models' makers and do not. */
+function kvTypeOf({ persona, weights }: Pick<Figure, "persona" | "weights">, row: Row): KvType {
+  const isNvidias =
+    persona === "tensorrt-llm" && weights === "fp8" && !/block/i.test(row.precision);
+  return isNvidias ? "fp8" : "bf16";
+}
+
 function loadOf(text: string): Load | null {
   const users = /^c(\d+)$/.exec(text)?.[1];
   if (users !== undefined && Number(users) > 0) return { kind: "users", users: Number(users) };
@@ -231,12 +242,26 @@ function doubtOf(notes: string): string | null {
   return failures > 0 ? "overloaded: requests of the run failed" : null;
 }
 
-function clientOf(notes: string, load: Load): Client {
-  const capped = /max-num-seqs = concurrency/.test(notes) && load.kind === "users";
+/** Tokens a step of an engine started by aiconfigurator may hold beyond its batch and one prompt. */
+const AICONFIGURATOR_SLACK_TOKENS = 1500;
+
+function clientOf(
+  { notes }: Row,
+  { persona, load, inputTokens }: Pick<Figure, "persona" | "load" | "inputTokens">,
+): Client {
+  const users = load.kind === "users" ? load.users : null;
+  // aiconfigurator sets the engine's budget from the workload (its generator/rule_plugin/benchmark/*.rule).
+  const generated = /^aic .*record/.test(notes);
   return {
     lengthShareMin: noted(notes, /lengths uniform (0\.\d+)-1/, 1),
-    sequencesMax: capped ? load.users : noted(notes, /max[_-]num[_-]seqs[ =](\d+)/, null),
-    stepTokensMax: noted(notes, /max[_-]num[_-]batched[_-]tokens[ =](\d+)/, null),
+    sequencesMax: /max-num-seqs = concurrency/.test(notes)
+      ? users
+      : noted(notes, /max[_-]num[_-]seqs[ =](\d+)/, null),
+    stepTokensMax:
+      generated && persona !== "sglang" && users !== null
+        ? users + inputTokens + AICONFIGURATOR_SLACK_TOKENS
+        : noted(notes, /max[_-]num[_-]batched[_-]tokens[ =](\d+)/, null),
+    chat: generated,
     distinctPrompts: noted(notes, /(\d+) distinct prompts reused/, null),
   };
 }
