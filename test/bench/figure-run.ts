@@ -99,7 +99,7 @@ class FigureRun {
     let firstMs = 0;
     this.#core.submit(
       {
-        id: String(this.#sent),
+        id: String(this.#left),
         promptIds: this.#prompt(),
         outputTokens,
         outputTokensMax: outputTokens,
@@ -119,16 +119,15 @@ class FigureRun {
     );
   }
 
-  /** Token ids nobody else has, or one of the few prompts the client repeats. */
-  #prompt(): Float64Array {
+  /** Ids of one of the few prompts the client repeats; where the cache is off only their number matters. */
+  #prompt(): ArrayLike<number> {
+    const length = this.#length(this.#figure.inputTokens);
     const { distinctPrompts } = this.#figure.client;
-    const which = distinctPrompts === null ? this.#sent : this.#sent % distinctPrompts;
+    if (distinctPrompts === null) return { length };
+    const which = this.#sent % distinctPrompts;
     this.#sent++;
     const from = (which + 1) * 1_000_003;
-    return Float64Array.from(
-      { length: this.#length(this.#figure.inputTokens) },
-      (_, at) => from + at,
-    );
+    return Float64Array.from({ length }, (_, at) => from + at);
   }
 
   #length(nominal: number): number {
