@@ -4,6 +4,7 @@ import { join, normalize, sep } from "node:path";
 import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import type { Clock } from "../../engines/clock.ts";
+import { formOf } from "../telemetry/exposition-page.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Fleet } from "../upstream/fleet.ts";
 import { apiRoutes } from "./api.ts";
@@ -54,9 +55,12 @@ export function adminApp(options: AdminOptions): Hono {
     return undefined;
   });
   app.get("/metrics", async (context) => {
-    options.telemetry.settle();
-    const { prometheus } = options.telemetry;
-    return context.text(await prometheus.text(), 200, { "content-type": prometheus.contentType });
+    const { telemetry, release } = options;
+    telemetry.settle();
+    const form = formOf(context.req.header("accept"));
+    const { feed, slos } = telemetry;
+    const page = await telemetry.prometheus.page(form, { feed, slos, release });
+    return context.text(page.text, 200, { "content-type": page.contentType });
   });
   app.route("/api/v1", apiRoutes(options));
   app.get("*", (context) => serveBoard(context, options.dashboardDir));

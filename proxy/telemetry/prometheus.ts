@@ -1,128 +1,195 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../engines/clock.ts";
-import type { Exchange } from "../../engines/exchange.ts";
 import type { Fleet } from "../upstream/fleet.ts";
+import { type PageForm, writePage } from "./exposition-page.ts";
 import type { Fact } from "./fact.ts";
-import { type MetricName, type MetricRow, metricTable } from "./metric-table.ts";
+import { Families, type Labels } from "./families.ts";
+import type { Feed } from "./feed.ts";
+import type { MetricName } from "./metric-table.ts";
+import type { GoodputOptions, LatencyName, SloOptions } from "./options.ts";
+import type { SloDesk } from "./slo/slo-desk.ts";
 
-type Metric = Counter | Gauge | Histogram;
+/** Gauges of the fleet: set anew for each page, so that a replica that is gone is gone from it. */
+const FLEET_GAUGES = [
+  "pitot_requests_in_flight",
+  "pitot_replica_available",
+  "pitot_replica_breaker_open",
+  "pitot_engine_running",
+  "pitot_engine_waiting",
+  "pitot_engine_kv_cache_usage_ratio",
+  "pitot_engine_stats_age_seconds",
+] as const;
 
-/** The stream of exchanges as Prometheus families. */
+const HISTOGRAM_OF: Readonly<Record<LatencyName, MetricName>> = {
+  ttft: "pitot_time_to_first_token_seconds",
+  ttfb: "pitot_time_to_first_byte_seconds",
+  tpot: "pitot_time_per_output_token_seconds",
+  e2e: "pitot_request_duration_seconds",
+  queue: "pitot_queue_seconds",
+};
+
+export interface PrometheusParts {
+  readonly clock: Clock;
+  readonly fleet: Fleet;
+  readonly goodput: GoodputOptions;
+  readonly slos: readonly SloOptions[];
+}
+
+/** The stream of exchanges as metric families, and the page of them. */
 export class Prometheus {
-  readonly #registry = new Registry();
-  readonly #metrics = new Map<MetricName, Metric>();
+  readonly families: Families;
   readonly #fleet: Fleet;
   readonly #clock: Clock;
+  readonly #goodput: GoodputOptions;
 
-  constructor(fleet: Fleet, clock: Clock) {
+  constructor({ clock, fleet, goodput, slos }: PrometheusParts) {
     this.#fleet = fleet;
     this.#clock = clock;
-    for (const [name, row] of Object.entries(metricTable) as [MetricName, MetricRow][]) {
-      this.#metrics.set(name, this.#build(name, row));
-    }
+    this.#goodput = goodput;
+    this.families = new Families(thresholdsOf(goodput, slos));
   }
 
   take(fact: Fact): void {
     const { exchange } = fact;
+    const { outcome, tokens } = exchange;
     const who = {
       model: fact.model === "" ? "other" : fact.model,
       replica: exchange.replica ?? "none",
       origin: exchange.origin,
     };
-    const { tokens, outcome } = exchange;
-    this.#count("pitot_requests_total", { ...who, outcome: outcome.kind });
-    const counted = { ...who, counted_by: tokens.countedBy };
-    if (tokens.input !== null) this.#count("pitot_input_tokens_total", counted, tokens.input);
-    if (tokens.output !== null) this.#count("pitot_output_tokens_total", counted, tokens.output);
-    if (tokens.cachedInput !== null)
-      this.#count("pitot_cached_input_tokens_total", counted, tokens.cachedInput);
-    this.#observe("pitot_time_to_first_token_seconds", who, fact.ttftMs);
-    this.#observe("pitot_time_per_output_token_seconds", who, fact.tpotMs);
-    this.#observe("pitot_request_duration_seconds", who, fact.e2eMs);
-    this.#observe("pitot_proxy_overhead_seconds", {}, fact.overheadMs);
-    this.#gaps(exchange, who);
+    this.families.add("pitot_requests_total", { ...who, outcome: outcome.kind });
+    if (outcome.kind === "completed")
+      this.families.add("pitot_goodput_requests_total", { ...who, verdict: this.#verdict(fact) });
+    this.#latencies(fact, who);
+    this.#tokens(fact, who);
     for (const { replica, result } of exchange.attempts)
-      this.#count("pitot_attempts_total", { replica, result });
+      this.families.add("pitot_attempts_total", { replica, result });
     if (exchange.decision !== null) {
       const { policy, reason } = exchange.decision;
-      this.#count("pitot_route_decisions_total", { policy, reason });
+      this.families.add("pitot_route_decisions_total", { policy, reason });
     }
-    if (outcome.kind === "cancelled" && tokens.output !== null)
-      this.#count("pitot_wasted_tokens_total", { cause: "client_left" }, tokens.output);
+    if (outcome.kind !== "cancelled") return;
+    if (tokens.output !== null)
+      this.families.add("pitot_wasted_tokens_total", { cause: "client_left" }, tokens.output);
+    if (exchange.savedTokens !== null)
+      this.families.add("pitot_saved_tokens_total", { cause: "client_left" }, exchange.savedTokens);
+  }
+
+  /** What could not be delivered, by where it was meant to go. */
+  dropped(sink: "log" | "otlp" | "history" | "webhook", total: number): void {
+    this.families.set("pitot_telemetry_dropped_total", { sink }, total);
   }
 
   /** The page, gauges as of now. */
-  text(): Promise<string> {
+  page(
+    form: PageForm,
+    { feed, slos, release }: PageParts,
+  ): Promise<{ readonly text: string; readonly contentType: string }> {
+    this.#fleetGauges();
+    this.#sloFigures(slos);
+    let queued = 0;
+    for (const timer of feed.inFlight()) if (timer.phase === "queued") queued++;
+    this.families.set("pitot_requests_queued", { priority: "0" }, queued);
+    this.families.set("pitot_build_info", { release }, 1);
+    this.families.set("pitot_metrics_series", {}, 0);
+    this.families.set("pitot_metrics_series", {}, this.families.series);
+    return writePage(this.families, form);
+  }
+
+  #latencies(fact: Fact, who: Labels): void {
+    const { trace, times } = fact.exchange;
+    const traceId = trace?.traceId ?? null;
+    const example = traceId === null ? null : { traceId, atMs: times.endedMs };
+    const { families } = this;
+    families.observe("pitot_time_to_first_token_seconds", who, fact.ttftMs, example);
+    families.observe("pitot_request_duration_seconds", who, fact.e2eMs, example);
+    families.observe("pitot_time_to_first_byte_seconds", who, fact.ttfbMs);
+    families.observe("pitot_time_per_output_token_seconds", who, fact.tpotMs);
+    families.observe("pitot_stall_seconds", who, fact.stallMs);
+    families.observe("pitot_queue_seconds", {}, fact.queueMs);
+    families.observe("pitot_proxy_overhead_seconds", {}, fact.overheadMs);
+    families.spread("pitot_inter_token_latency_seconds", who, fact.itl);
+  }
+
+  #tokens({ exchange: { tokens } }: Fact, who: Labels): void {
+    const labels = { ...who, counted_by: tokens.countedBy };
+    const counts = {
+      pitot_input_tokens_total: tokens.input,
+      pitot_output_tokens_total: tokens.output,
+      pitot_cached_input_tokens_total: tokens.cachedInput,
+      pitot_reasoning_tokens_total: tokens.reasoning,
+    };
+    for (const [name, count] of Object.entries(counts) as [MetricName, number | null][])
+      if (count !== null) this.families.add(name, labels, count);
+  }
+
+  #verdict({ ttftMs, tpotMs }: Fact): string {
+    const late = ttftMs !== null && ttftMs >= this.#goodput.ttftMs;
+    const slow = tpotMs !== null && tpotMs >= this.#goodput.tpotMs;
+    if (late) return slow ? "both" : "ttft";
+    return slow ? "tpot" : "none";
+  }
+
+  #fleetGauges(): void {
     const nowMs = this.#clock.nowMs();
-    for (const name of [
-      "pitot_requests_in_flight",
-      "pitot_replica_available",
-      "pitot_replica_breaker_open",
-      "pitot_engine_running",
-      "pitot_engine_waiting",
-      "pitot_engine_kv_cache_usage_ratio",
-      "pitot_engine_stats_age_seconds",
-    ] as const) {
-      (this.#metrics.get(name) as Gauge).reset();
-    }
-    for (const view of this.#fleet.views()) {
-      const label = { replica: view.id };
-      this.#gauge("pitot_requests_in_flight", label, view.inFlight);
-      this.#gauge("pitot_replica_available", label, view.state === "up" ? 1 : 0);
-      this.#gauge("pitot_replica_breaker_open", label, view.breakerOpen ? 1 : 0);
-      this.#gauge("pitot_engine_running", label, view.stats?.running ?? null);
-      this.#gauge("pitot_engine_waiting", label, view.stats?.waiting ?? null);
-      this.#gauge(
-        "pitot_engine_kv_cache_usage_ratio",
-        label,
-        view.stats?.kvCacheUsageRatio ?? null,
-      );
-      this.#gauge(
+    for (const name of FLEET_GAUGES) this.families.reset(name);
+    for (const { id, inFlight, state, breakerOpen, stats, statsAtMs } of this.#fleet.views()) {
+      const set = (name: (typeof FLEET_GAUGES)[number], value: number | null): void => {
+        this.families.set(name, { replica: id }, value);
+      };
+      set("pitot_requests_in_flight", inFlight);
+      set("pitot_replica_available", state === "up" ? 1 : 0);
+      set("pitot_replica_breaker_open", breakerOpen ? 1 : 0);
+      set("pitot_engine_running", stats?.running ?? null);
+      set("pitot_engine_waiting", stats?.waiting ?? null);
+      set("pitot_engine_kv_cache_usage_ratio", stats?.kvCacheUsageRatio ?? null);
+      set(
         "pitot_engine_stats_age_seconds",
-        label,
-        view.statsAtMs === null ? null : (nowMs - view.statsAtMs) / 1000,
+        statsAtMs === null ? null : (nowMs - statsAtMs) / 1_000,
       );
     }
-    this.#gauge("pitot_requests_queued", { priority: "0" }, 0);
-    return this.#registry.metrics();
   }
 
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  /** Gaps between events spread over the tokens they carried, so that a frame of four tokens is not one slow token. */
-  #gaps(exchange: Exchange, who: Record<string, string>): void {
-    const offsets = exchange.outputOffsetsMs;
-    const tokens = exchange.tokens.output ?? exchange.outputEvents;
-    if (offsets.length < 2 || tokens === 0) return;
-    const perEvent = Math.max(1, tokens / exchange.outputEvents);
-    let longestMs = 0;
-    for (let index = 1; index < offsets.length; index++) {
-      const gapMs = (offsets[index] ?? 0) - (offsets[index - 1] ?? 0);
-      longestMs = Math.max(longestMs, gapMs);
-      this.#observe("pitot_inter_token_latency_seconds", who, gapMs / perEvent);
+  #sloFigures(desk: SloDesk): void {
+    this.families.reset("pitot_slo_burn_rate");
+    this.families.reset("pitot_slo_error_budget_remaining_ratio");
+    for (const { options, goodTotal, validTotal } of desk.slos) {
+      this.families.set("pitot_slo_good_total", { slo: options.name }, goodTotal);
+      this.families.set("pitot_slo_valid_total", { slo: options.name }, validTotal);
     }
-    this.#observe("pitot_stall_seconds", who, longestMs);
+    for (const { name, burn, budgetRemaining } of desk.views()) {
+      const slo = { slo: name };
+      this.families.set("pitot_slo_error_budget_remaining_ratio", slo, budgetRemaining);
+      for (const { windowMs, rate } of burn)
+        this.families.set("pitot_slo_burn_rate", { ...slo, window: windowText(windowMs) }, rate);
+    }
   }
+}
 
-  #build(name: MetricName, { type, labels, help, buckets }: MetricRow): Metric {
-    const shared = { name, help, labelNames: [...labels], registers: [this.#registry] };
-    if (type === "counter") return new Counter(shared);
-    if (type === "gauge") return new Gauge(shared);
-    return new Histogram({ ...shared, buckets: [...(buckets ?? [])] });
-  }
+/** What a page needs besides the families. */
+export interface PageParts {
+  readonly feed: Feed;
+  readonly slos: SloDesk;
+  readonly release: string;
+}
 
-  #count(name: MetricName, labels: Record<string, string>, by = 1): void {
-    (this.#metrics.get(name) as Counter).inc(labels, by);
-  }
+/** A window as Prometheus writes durations: `5m`, `1h`, `28d`. */
+export function windowText(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes % 1_440 === 0) return `${minutes / 1_440}d`;
+  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
+}
 
-  #observe(name: MetricName, labels: Record<string, string>, valueMs: number | null): void {
-    if (valueMs !== null)
-      (this.#metrics.get(name) as Histogram).observe(labels, Math.max(0, valueMs) / 1000);
-  }
-
-  #gauge(name: MetricName, labels: Record<string, string>, value: number | null): void {
-    if (value !== null) (this.#metrics.get(name) as Gauge).set(labels, value);
-  }
+function thresholdsOf(
+  goodput: GoodputOptions,
+  slos: readonly SloOptions[],
+): Partial<Record<MetricName, number[]>> {
+  const thresholds: Partial<Record<MetricName, number[]>> = {};
+  const add = (metric: LatencyName, ms: number): void => {
+    (thresholds[HISTOGRAM_OF[metric]] ??= []).push(ms / 1_000);
+  };
+  add("ttft", goodput.ttftMs);
+  add("tpot", goodput.tpotMs);
+  for (const { targets = [] } of slos)
+    for (const { metric, belowMs } of targets) add(metric, belowMs);
+  return thresholds;
 }

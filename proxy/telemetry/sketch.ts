@@ -93,6 +93,14 @@ export class Sketch {
     return seen;
   }
 
+  /** Each used bin's upper border and count. */
+  *upperBorders(): Iterable<readonly [number, number]> {
+    for (let index = 0; index < this.#counts.length; index++) {
+      const count = this.#counts[index] ?? 0;
+      if (count > 0) yield [GAMMA ** (this.#first + index), count];
+    }
+  }
+
   /** Sparse form for the wire. */
   bins(): Bins {
     return [...this.freeze().pairs];

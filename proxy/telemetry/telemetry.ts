@@ -84,7 +84,12 @@ class Meter implements Telemetry {
       ),
       goodput: options.goodput ?? GOODPUT_DEFAULT,
     });
-    this.prometheus = new Prometheus(fleet, clock);
+    this.prometheus = new Prometheus({
+      clock,
+      fleet,
+      goodput: this.traffic.goodput,
+      slos: options.slos ?? [],
+    });
     this.slos = new SloDesk(options.slos ?? [], clock.nowMs(), (change) => {
       this.feed.event(alertEvent(change, clock.nowMs()));
     });

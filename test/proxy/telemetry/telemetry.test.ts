@@ -1,10 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { readExposition } from "../../../engines/exposition.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
 import type { Tick } from "../../../proxy/live/frames.ts";
 import { EXCHANGES_MAX, ExchangeRing } from "../../../proxy/telemetry/exchange-ring.ts";
 import { Feed } from "../../../proxy/telemetry/feed.ts";
-import { metricTable } from "../../../proxy/telemetry/metric-table.ts";
 import { createTelemetry, type Telemetry } from "../../../proxy/telemetry/telemetry.ts";
 import { begin, DONE, exchangeOf, fleetOf, TOKEN } from "../../harness/exchanges.ts";
 
@@ -105,63 +103,6 @@ describe("traffic", () => {
     meter.feed.ended(exchangeOf({ endedMs: 900, outcome: { kind: "failed", code: "x" } }));
     clock.advance(1_000);
     expect(ticks[0]!.real.goodput).toEqual({ good: 1, slowTtft: 1, slowTpot: 1, slowBoth: 1 });
-  });
-});
-
-describe("the metrics page", () => {
-  async function page(
-    models: readonly string[],
-    asked: string,
-  ): Promise<ReturnType<typeof readExposition>> {
-    const { clock, meter } = meterOf(models);
-    const timer = begin(clock, meter.feed, { model: asked });
-    clock.advance(250);
-    timer.chunk(TOKEN);
-    clock.advance(20);
-    timer.chunk(Buffer.concat([TOKEN, DONE]));
-    meter.feed.closed(timer, timer.end({ kind: "answered" }));
-    meter.settle();
-    return readExposition(await meter.prometheus.text());
-  }
-
-  test("holds every family of the table", async () => {
-    const names = new Set(
-      (await page(["m"], "m")).map((sample) => sample.name.replace(/_(bucket|sum|count)$/, "")),
-    );
-    const silent = [
-      "pitot_cached_input_tokens_total",
-      "pitot_wasted_tokens_total",
-      "pitot_engine_running",
-      "pitot_engine_waiting",
-      "pitot_engine_kv_cache_usage_ratio",
-      "pitot_engine_stats_age_seconds",
-    ];
-    expect(
-      Object.keys(metricTable).filter((name) => !names.has(name) && !silent.includes(name)),
-    ).toEqual([]);
-  });
-
-  test("puts a first token of 250 ms between its buckets, in seconds", async () => {
-    const bucket = async (le: string): Promise<number | undefined> =>
-      (await page(["m"], "m")).find(
-        (sample) =>
-          sample.name === "pitot_time_to_first_token_seconds_bucket" && sample.labels["le"] === le,
-      )?.value;
-    expect(await bucket("0.2")).toBe(0);
-    expect(await bucket("0.3")).toBe(1);
-  });
-
-  test("folds a model nobody serves into other: a client cannot make labels", async () => {
-    const models = (await page(["m"], "made-up"))
-      .filter((sample) => sample.name === "pitot_requests_total")
-      .map((sample) => sample.labels["model"]);
-    expect(models).toEqual(["other"]);
-  });
-
-  test("has every objective's bucket", () => {
-    expect(metricTable.pitot_time_to_first_token_seconds.buckets).toEqual(
-      expect.arrayContaining([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 5, 10, 30, 60]),
-    );
   });
 });
 
