@@ -64,7 +64,7 @@ function settingsOf(file: string | undefined): Settings {
 }
 
 /** Runs `load`; a {@link ConfigError} becomes the command's own: every problem on a line, exit status 2. */
-export function settingsOrUsage(load: () => Settings): Settings {
+export function settingsOrUsage<Read>(load: () => Read): Read {
   try {
     return load();
   } catch (error) {

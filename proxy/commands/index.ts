@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { recipeCommand } from "./recipe.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
@@ -17,5 +18,6 @@ export const commands = {
   record: recordCommand,
   replay: replayCommand,
   recipe: recipeCommand,
+  doctor: doctorCommand,
   config: configCommand,
 } satisfies Record<string, () => Command>;

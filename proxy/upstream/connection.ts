@@ -1,5 +1,6 @@
+import { X509Certificate } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { createSecureContext } from "node:tls";
+import { type ConnectionOptions as SocketOptions, createSecureContext } from "node:tls";
 import { Pool } from "undici";
 import { Lane } from "./lane.ts";
 
@@ -42,7 +43,6 @@ export interface Connection {
 
 /** Connects lazily: nothing is opened before the first request. The caller closes the pool. */
 export function openConnection(origin: string, options: ConnectionOptions = {}): Connection {
-  const { ca, insecure, serverName, cert, key } = options.tls ?? {};
   const lanes = {
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -52,11 +52,7 @@ export function openConnection(origin: string, options: ConnectionOptions = {}):
     bodyTimeout: 0,
     connect: {
       timeout: CONNECT_TIMEOUT_MS,
-      ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
-      ...(insecure === true ? { rejectUnauthorized: false } : {}),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ...socketOptions(options.tls),
     },
   };
   const pool = new Pool(origin, {
@@ -65,6 +61,20 @@ export function openConnection(origin: string, options: ConnectionOptions = {}):
     factory: (to, options) => new Lane(to, options),
   });
   return { pool, freshLane: () => new Lane(origin, lanes), headers: ownHeaders(options) };
+}
+
+/** The same as node:tls takes it. */
+export function socketOptions({ ca, insecure, serverName, cert, key }: TlsOptions = {}): Pick<
+  SocketOptions,
+  "ca" | "cert" | "key" | "rejectUnauthorized" | "servername"
+> {
+  return {
+    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
+    ...(insecure === true ? { rejectUnauthorized: false } : {}),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
 }
 
 function ownHeaders({ apiKey, headers }: ConnectionOptions): readonly string[] {
@@ -83,6 +93,8 @@ export function connectionFault(options: ConnectionOptions): string | null {
   }
   const context = { cert: tls.cert, key: tls.key };
   try {
+    // A text without any certificate would be taken in silence, and nobody trusted.
+    for (const text of tls.ca === undefined ? [] : [tls.ca].flat()) void new X509Certificate(text);
     createSecureContext(tls.ca === undefined ? context : { ...context, ca: [tls.ca].flat() });
     return null;
   } catch {
