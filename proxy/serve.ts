@@ -56,8 +56,11 @@ export interface RunningProxy {
   readonly telemetry: Telemetry;
   /** Puts other settings into force at once; what is under way keeps what it began with. */
   change(change: ServeChange): void;
-  /** Lets what runs finish within `graceMs` (none by default), then frees everything. */
-  stop(graceMs?: number): Promise<void>;
+  /**
+   * Says so on `/readyz`, lets what runs finish within `graceMs` (none by default), ends the rest with an error and frees
+   * everything. Returns how many requests were cut.
+   */
+  stop(graceMs?: number): Promise<number>;
 }
 
 export const DATA_ADDRESS: ListenAddress = { host: "0.0.0.0", port: 8080 };
@@ -71,8 +74,10 @@ const FIRST_PROBES_MS = 1_500;
  * for a replica URL that is none, with `StoreError` for a data directory that cannot be used; nothing is left running then.
  */
 export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
-  const history = await openHistory(options.telemetry ?? {}, options.clock ?? systemClock);
-  const { data, admin, replicas, telemetry, change, release } = assemble(options, history);
+  const clock = options.clock ?? systemClock;
+  const history = await openHistory(options.telemetry ?? {}, clock);
+  const parts = assemble(options, clock, history);
+  const { data, admin, replicas, telemetry, change, release } = parts;
   try {
     for (const replica of options.replicas) replicas.add(replica);
     await data.listen();
@@ -91,9 +96,13 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
     telemetry,
     change,
     async stop(graceMs = 0) {
-      await data.stop(graceMs);
+      const { inFlightCount } = telemetry.feed;
+      const message = `going down: ${inFlightCount} requests may finish within ${graceMs / 1000} s`;
+      telemetry.feed.event({ atMs: clock.nowMs(), kind: "draining", subject: "proxy", message });
+      const cut = await data.stop(graceMs);
       await admin.stop();
       await release();
+      return cut;
     },
   };
 }
@@ -109,8 +118,7 @@ interface Parts {
 }
 
 /** The composition root: every part once, in the order they depend on each other. */
-function assemble(options: ServeOptions, history: History | null): Parts {
-  const clock = options.clock ?? systemClock;
+function assemble(options: ServeOptions, clock: Clock, history: History | null): Parts {
   const random = systemRandom();
   const replicas = new ReplicaSet({
     clock,
@@ -133,7 +141,7 @@ function assemble(options: ServeOptions, history: History | null): Parts {
     replicas,
     feed: telemetry.feed,
     onFault: (error) => {
-      process.emitWarning(`a request ended in an unexpected error: ${String(error)}`);
+      tellFault(telemetry.feed, clock.nowMs(), error);
     },
   });
   const data = new DataListener({
@@ -164,6 +172,14 @@ function assemble(options: ServeOptions, history: History | null): Parts {
     services.deadlines.limits = limits;
   };
   return { data, admin, replicas, telemetry, change, release };
+}
+
+/** An error nobody expected struck one request: written down and counted, and the others go on. */
+function tellFault(feed: Feed, atMs: number, error: unknown): void {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const message = `a request ended in an error nobody expected: ${what}`;
+  process.emitWarning(message);
+  feed.event({ atMs, kind: "internal-error", subject: "proxy", message });
 }
 
 /** The checkout or the installed package: sources lie one level below it, built files two. */

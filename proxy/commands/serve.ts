@@ -12,7 +12,8 @@ import { applySettings, serveOptions } from "./apply-settings.ts";
 import { settingsOrUsage } from "./config.ts";
 import { withDataDir } from "./data-dir.ts";
 import { CommandError, EXIT, portInUse } from "./exit.ts";
-import { untilInterrupted } from "./until-interrupted.ts";
+import { untilUncaught } from "./last-resort.ts";
+import { exitOnNextSignal, untilInterrupted } from "./until-interrupted.ts";
 
 interface ServeFlags {
   readonly config?: string;
@@ -23,9 +24,6 @@ interface ServeFlags {
   readonly policy?: string;
   readonly data?: string;
 }
-
-/** After the first signal streams may finish this long; a second signal ends them at once. */
-const DRAIN_MS = 120_000;
 
 /** `pitot serve`: the proxy in front of running engines. */
 export function serveCommand(): Command {
@@ -66,18 +64,31 @@ async function runServe(flags: ServeFlags): Promise<void> {
     );
   }
   const proxy = await start(settings, token, flags.data);
+  // Without a file there is nothing to read again, and no reason to end either.
+  if (file === null) process.on("SIGHUP", () => {});
   const reloader = file === null ? null : watchSettings(proxy, settings, { file, load });
   process.stderr.write(
     `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/\n`,
   );
-  const signal = await untilInterrupted();
-  process.stderr.write(
-    `pitot: ${signal}: finishing ${proxy.feed.inFlightCount} requests; once more to stop at once\n`,
-  );
-  void untilInterrupted().then(() => process.exit(EXIT.interrupted));
+  const why = await Promise.race([
+    untilInterrupted(),
+    untilUncaught(say).then(({ kind, text }) => {
+      const atMs = systemClock.nowMs();
+      proxy.feed.event({ atMs, kind: "internal-error", subject: "proxy", message: text });
+      return kind;
+    }),
+  ]);
+  say(`pitot: ${why}: finishing ${proxy.feed.inFlightCount} requests; a signal more stops at once`);
+  exitOnNextSignal();
   reloader?.stop();
-  await proxy.stop(DRAIN_MS);
-  process.exit(signal === "SIGINT" ? EXIT.interrupted : EXIT.ok);
+  const cut = await proxy.stop(settings.drain.deadlineMs);
+  if (cut > 0) say(`pitot: cut ${cut} requests that were not over by then`);
+  if (why === "exception" || why === "rejection") process.exit(EXIT.failure);
+  process.exit(why === "SIGINT" ? EXIT.interrupted : EXIT.ok);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 async function start(

@@ -20,6 +20,9 @@ const address = z.string().transform((text, context): ListenAddress => {
   }
 });
 
+/** Longer than nearly every answer, shorter than an orchestrator's patience with a careful user. */
+const DRAIN_MS = 120_000;
+
 const milliseconds = z.number().positive().max(86_400_000);
 const names = z.record(z.string().min(1).max(256), z.string().max(8192));
 
@@ -152,6 +155,13 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .transform(({ models, ...limits }) => ({ ...TIME_LIMITS, ...defined(limits), models })),
+  drain: z
+    .strictObject({
+      deadlineMs: milliseconds
+        .default(DRAIN_MS)
+        .describe("After a signal to stop, requests under way may finish within this time."),
+    })
+    .prefault({}),
   requests: z
     .strictObject({
       bodyBytesMax: z

@@ -28,6 +28,8 @@ export interface AttemptParts {
   readonly isReplayable: boolean;
   /** Whether an answer of this status should rather be asked of another replica. */
   readonly mayRetry: (status: number) => boolean;
+  /** Told of an error of our own making that struck in the middle of the answer. */
+  readonly onFault: (error: unknown) => void;
   /** Asked once, before the first byte goes to the client; false when another attempt was first. */
   readonly claims: (attempt: Attempt) => boolean;
 }
@@ -177,14 +179,13 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     if (this.#result !== null) return;
     if (this.#kept !== null) return this.#refused();
     if (this.timer.said === "mark") return this.#end();
-    this.#fail({
-      ...faultOf(error, {
-        written: this.#controller !== null,
-        reused: this.#isReused,
-        answered: this.#status !== null,
-      }),
-      why: reasonOf(error),
+    const fault = faultOf(error, {
+      written: this.#controller !== null,
+      reused: this.#isReused,
+      answered: this.#status !== null,
     });
+    if (fault.code === "internal_error") this.#parts.onFault(error);
+    this.#fail({ ...fault, why: reasonOf(error) });
   }
 
   /** The first bytes of the answer: from here on it is this replica's. Returns false when they are not to be passed on. */

@@ -33,7 +33,13 @@ interface Run {
 }
 
 /** Endings that are nobody's failure but ours or the client's. */
-const NOT_THE_REPLICA = new Set(["draining", "deadline_exceeded", "overloaded"]);
+const NOT_THE_REPLICA = new Set([
+  "draining",
+  "deadline_exceeded",
+  "overloaded",
+  "internal_error",
+  "bad_request",
+]);
 
 /**
  * Runs the attempts of one request: one at a time, or two side by side where hedging is on. Charges each to its replica
@@ -119,7 +125,7 @@ export class Contest {
       this.#parts;
     const { clock, replicas, deadlines, queue } = services;
     tried.add(replica);
-    replica.inFlight++;
+    replica.charge();
     const mark = replica.breakers.of(wish.model).sent();
     timer.routed(replica.id, replica.engine, decision);
     const attempt = new Attempt(
@@ -132,6 +138,7 @@ export class Contest {
         isReplayable,
         lane,
         mayRetry,
+        onFault: services.onFault,
         number: tried.size,
         claims: (claimant) => this.#claims(claimant),
       },
@@ -150,7 +157,7 @@ export class Contest {
       else replica.breakers.of(wish.model).neutral(mark);
       return result;
     } finally {
-      replica.inFlight--;
+      replica.release();
       queue.callUp(replica.models);
       this.#live.delete(attempt);
       unwatch();

@@ -22,11 +22,15 @@ const OUR_LIMITS = new Set(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL", "ENO
 /** The request cannot be written as it is; the client's headers or method broke a rule of HTTP. */
 const OUR_REFUSALS = new Set(["UND_ERR_INVALID_ARG", "UND_ERR_NOT_SUPPORTED"]);
 
+const BUGS = new Set(["TypeError", "RangeError", "ReferenceError", "SyntaxError"]);
+
 /** Reads an error of undici or of the socket under it. */
 export function faultOf(error: Error, { written, reused, answered }: Progress): Fault {
   const code = "code" in error ? String(error.code) : "";
   if (OUR_LIMITS.has(code)) return { cause: "own", code: "overloaded" };
   if (OUR_REFUSALS.has(code)) return { cause: "own", code: "bad_request" };
+  // undici ends a request when a handler of ours throws; an engine cannot make a TypeError.
+  if (code === "" && BUGS.has(error.name)) return { cause: "own", code: "internal_error" };
   if (!written) return { cause: "refused", code: "upstream_connect_failed" };
   if (isMalformed(error, code, answered)) return { cause: "malformed", code: "upstream_malformed" };
   if (reused && !answered) return { cause: "stale", code: "upstream_cut" };

@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { ListenAddress } from "../config/listen.ts";
 import { ClientConnections, type ClientLimits } from "./client-connections.ts";
+import { Drain } from "./drain.ts";
+import { sendError } from "./error-answer.ts";
 import { Reception, type ReceptionOptions } from "./reception.ts";
 import { HEADER_FIELDS_MAX } from "./request-check.ts";
 
-export interface ListenerOptions extends Omit<ReceptionOptions, "connections" | "isDraining"> {
+export interface ListenerOptions extends Omit<ReceptionOptions, "connections" | "drain"> {
   readonly listen: ListenAddress;
   readonly clients: ClientLimits;
 }
@@ -15,8 +17,7 @@ export class DataListener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #reception: Reception;
-  readonly #running = new Set<Promise<void>>();
-  #draining = false;
+  readonly #drain: Drain;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -35,9 +36,10 @@ export class DataListener {
     // Above our own limit, so that nothing was dropped when that is checked.
     this.#server.maxHeadersCount = HEADER_FIELDS_MAX * 4;
     const connections = new ClientConnections(this.#server, clock, clients);
-    this.#reception = new Reception({ ...options, connections, isDraining: () => this.#draining });
+    this.#drain = new Drain(this.#server, clock);
+    this.#reception = new Reception({ ...options, connections, drain: this.#drain });
     const receive = (request: IncomingMessage, response: ServerResponse): void => {
-      this.#own(this.#reception.receive(request, response));
+      this.#drain.own(request.socket, response, this.#receive(request, response));
     };
     this.#server.on("request", receive);
     // Listened to, Node neither says "100 Continue" before we want a body nor refuses other expectations in its own shape.
@@ -62,31 +64,19 @@ export class DataListener {
     });
   }
 
-  /** Takes no new requests; what runs may finish within `graceMs`, then it is cut. */
-  async stop(graceMs: number): Promise<void> {
-    this.#draining = true;
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
-    this.#server.closeIdleConnections();
-    const limit = new AbortController();
-    await Promise.race([
-      Promise.all(this.#running),
-      this.#options.clock.after(graceMs, limit.signal),
-    ]);
-    limit.abort();
-    this.#server.closeAllConnections();
-    await closed;
-    await Promise.all(this.#running);
+  /** Takes no new requests; what runs may finish within `graceMs`, then it is cut. Returns how many were. */
+  async stop(graceMs: number): Promise<number> {
+    return this.#server.listening ? this.#drain.run(graceMs) : 0;
   }
 
-  #own(work: Promise<void>): void {
-    this.#running.add(work);
-    void work.finally(() => {
-      this.#running.delete(work);
-    });
+  /** What nobody expected is told and answered, and the other requests go on. */
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#reception.receive(request, response);
+    } catch (error) {
+      this.#options.onFault(error);
+      sendError(response, "internal_error");
+      if (!response.writableEnded) response.destroy();
+    }
   }
 }

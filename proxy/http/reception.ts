@@ -4,6 +4,7 @@ import type { ErrorCode } from "../errors.ts";
 import { type Arrival, answerOptions, isNext, recordEarly } from "./arrival.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ClientConnections } from "./client-connections.ts";
+import type { Drain } from "./drain.ts";
 import { refuse, type Refusal, sendError } from "./error-answer.ts";
 import { Forwarding } from "./forward.ts";
 import type { ForwardServices } from "./forward-services.ts";
@@ -21,7 +22,7 @@ export interface ReceptionOptions extends ForwardServices {
   readonly bodies: BodyBudget;
   readonly trusted: TrustedPeers;
   readonly connections: ClientConnections;
-  readonly isDraining: () => boolean;
+  readonly drain: Drain;
 }
 
 type PathTarget = Extract<Target, { kind: "path" }>;
@@ -35,7 +36,8 @@ export class Reception {
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    this.#ownRoutes = new OwnRoutes(options);
+    const { clock, replicas, drain } = options;
+    this.#ownRoutes = new OwnRoutes({ clock, replicas, isDraining: () => drain.isDraining });
   }
 
   /** Sees one request through. Never rejects. */
@@ -109,8 +111,10 @@ export class Reception {
     const { id, request, response, requestId, startedMs } = arrival;
     const hop = this.#hopOf(arrival);
     const reading = readInferenceRequest(request, { id, target, hop, body, peek });
-    if (reading.kind === "request")
-      return new Forwarding(this.#options, reading.request, response, startedMs).run();
+    if (reading.kind === "request") {
+      const forwarding = new Forwarding(this.#options, reading.request, response, startedMs);
+      return this.#options.drain.during(forwarding, () => forwarding.run());
+    }
     sendError(response, "invalid_json", {
       detail: `The request body is not valid JSON: ${reading.why}.`,
       headers: { "x-request-id": requestId },
@@ -149,7 +153,7 @@ export class Reception {
     if (headers.upgrade !== undefined && /\bwebsocket\b/i.test(headers.upgrade))
       return "upgrade_not_supported";
     if (this.#isOurs(path, request)) return null;
-    if (this.#options.isDraining()) return "draining";
+    if (this.#options.drain.isDraining) return "draining";
     if (!path.startsWith("/v1/")) return "not_found";
     if (isControlPath(path)) return "forbidden";
     return routeOfPath(path) !== "other" && method !== "POST" && method !== "OPTIONS"

@@ -77,6 +77,10 @@ export const metricTable = {
   ),
   pitot_reasoning_tokens_total: counter(COUNTED, "Tokens generated for reasoning."),
   pitot_wasted_tokens_total: counter(["cause"], "Tokens generated for nobody."),
+  pitot_events_total: counter(
+    ["kind"],
+    "What happened to the fleet and to the proxy: replicas up and down, breakers, zombies, internal errors.",
+  ),
   pitot_saved_tokens_total: counter(
     ["cause"],
     "Tokens the engine was spared because a client's leaving reached it; estimated.",

@@ -1,5 +1,5 @@
 import type { Clock } from "../../engines/clock.ts";
-import type { Fleet } from "../upstream/fleet.ts";
+import type { Fleet, FleetEvent } from "../upstream/fleet.ts";
 import { type PageForm, writePage } from "./exposition-page.ts";
 import type { Fact } from "./fact.ts";
 import { Families, type Labels } from "./families.ts";
@@ -67,11 +67,19 @@ export class Prometheus {
       const { policy, reason } = exchange.decision;
       this.families.add("pitot_route_decisions_total", { policy, reason });
     }
-    if (outcome.kind !== "cancelled") return;
-    if (tokens.output !== null)
-      this.families.add("pitot_wasted_tokens_total", { cause: "client_left" }, tokens.output);
+    const cause =
+      outcome.kind === "cancelled" ? "client_left" : outcome.kind === "cut" ? "cut" : null;
+    if (cause !== null && tokens.output !== null)
+      this.families.add("pitot_wasted_tokens_total", { cause }, tokens.output);
     if (exchange.savedTokens !== null)
       this.families.add("pitot_saved_tokens_total", { cause: "client_left" }, exchange.savedTokens);
+  }
+
+  /** Something happened to the fleet. */
+  happened({ kind, tokens }: FleetEvent): void {
+    this.families.add("pitot_events_total", { kind });
+    if (kind === "zombie" && tokens !== undefined)
+      this.families.add("pitot_wasted_tokens_total", { cause: "zombie" }, tokens);
   }
 
   /** What could not be delivered, by where it was meant to go. */

@@ -103,7 +103,13 @@ class Meter implements Telemetry {
       },
       happened: (event) => history?.happened(event),
     };
-    this.#readers = [intake, this.ring, this.#lane];
+    const events: FeedListener = {
+      ended: () => {},
+      happened: (event) => {
+        this.prometheus.happened(event);
+      },
+    };
+    this.#readers = [intake, this.ring, this.#lane, events];
     this.feed = new Feed(this.#readers);
     history?.join(this, this.#lane, clock);
     this.#awaitSecond();

@@ -71,6 +71,8 @@ export interface FleetEvent {
   /** Replica id, sweep id, file …: what it happened to. */
   readonly subject: string;
   readonly message: string;
+  /** Tokens it concerns: of a `zombie`, those generated for nobody. */
+  readonly tokens?: number;
 }
 
 export type FleetEventKind =
@@ -91,7 +93,9 @@ export type FleetEventKind =
   | "draining"
   | "deploy"
   | "history"
-  | "zombie";
+  | "zombie"
+  /** Something nobody expected: a bug worth reporting. */
+  | "internal-error";
 
 /** A wish the fleet cannot fulfil; `code` is a row of the error table. */
 export class FleetError extends Error {

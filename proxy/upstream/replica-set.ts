@@ -1,6 +1,5 @@
-import { type Cancel, type Clock, every } from "../../engines/clock.ts";
-import { identify } from "../../engines/identify.ts";
-import { integer, type Random } from "../../engines/random.ts";
+import type { Cancel, Clock } from "../../engines/clock.ts";
+import type { Random } from "../../engines/random.ts";
 import { connectionFault } from "./connection.ts";
 import {
   type Fleet,
@@ -10,18 +9,9 @@ import {
   type ReplicaSpec,
   type ReplicaView,
 } from "./fleet.ts";
-import { probeGet, probeHealth } from "./probe.ts";
+import { Contact } from "./health/contact.ts";
 import { Replica, type ReplicaLimits } from "./replica.ts";
 
-/** Between probes of one replica; a random part keeps several proxies from probing in step. */
-const PROBE_PERIOD_MS = 2_000;
-const PROBE_JITTER_MS = 200;
-/** A replica that is down is asked more often: it should be back in seconds. */
-const DOWN_PROBE_PERIOD_MS = 1_000;
-/** Bytes seen this recently prove a replica alive better than any probe. */
-const ALIVE_FOR_MS = 5_000;
-/** Engine statistics are read this often: near real time, and a page of a few hundred lines. */
-const STATS_PERIOD_MS = 1_000;
 /** Replicas in one proxy at most. */
 const REPLICAS_MAX = 1024;
 
@@ -46,7 +36,7 @@ export interface Judgement {
 /** Every replica, kept in touch with: recognised, probed, its statistics read. */
 export class ReplicaSet implements Fleet {
   readonly #replicas = new Map<string, Replica>();
-  readonly #beats = new Map<string, Cancel[]>();
+  readonly #contacts = new Map<string, Contact>();
   readonly #options: ReplicaSetOptions;
   readonly #aborts = new Map<string, Set<() => void>>();
 
@@ -116,7 +106,7 @@ export class ReplicaSet implements Fleet {
   undrain(id: string): void {
     const replica = this.#get(id);
     replica.enter("starting", "put back by an operator");
-    void this.#probe(replica);
+    void this.#contacts.get(id)?.probe();
   }
 
   disable(id: string): void {
@@ -142,7 +132,7 @@ export class ReplicaSet implements Fleet {
 
   /** Resolves when every replica has been probed once, or after `limitMs`. */
   async ready(limitMs: number): Promise<void> {
-    const first = [...this.all()].map((replica) => this.#probe(replica));
+    const first = [...this.#contacts.values()].map((contact) => contact.probe());
     const stop = new AbortController();
     await Promise.race([Promise.all(first), this.#options.clock.after(limitMs, stop.signal)]);
     stop.abort();
@@ -183,68 +173,22 @@ export class ReplicaSet implements Fleet {
 
   #keepInTouch(replica: Replica): void {
     const { clock, random } = this.#options;
-    let probing = false;
-    let lastMs = 0;
-    const beat = (): void => {
-      const period = replica.state === "up" ? PROBE_PERIOD_MS : DOWN_PROBE_PERIOD_MS;
-      if (probing || clock.nowMs() - lastMs < period) return;
-      probing = true;
-      lastMs = clock.nowMs() + integer(random, PROBE_JITTER_MS);
-      void this.#probe(replica).finally(() => {
-        probing = false;
-      });
-    };
-    let reading = false;
-    const read = (): void => {
-      if (reading || replica.state !== "up") return;
-      reading = true;
-      void this.#readStats(replica).finally(() => {
-        reading = false;
-      });
-    };
-    this.#beats.set(replica.id, [
-      every(clock, DOWN_PROBE_PERIOD_MS / 4, beat),
-      every(clock, STATS_PERIOD_MS, read),
-    ]);
+    const contact = new Contact({
+      replica,
+      clock,
+      random,
+      tell: (kind, message, tokens) => {
+        this.#tell(kind, replica, message, tokens);
+      },
+      isNeeded: () => ![...this.all()].some((other) => other.available),
+    });
+    this.#contacts.set(replica.id, contact);
   }
 
   #forget(replica: Replica): void {
-    for (const cancel of this.#beats.get(replica.id) ?? []) cancel();
-    this.#beats.delete(replica.id);
+    this.#contacts.get(replica.id)?.stop();
+    this.#contacts.delete(replica.id);
     this.#aborts.delete(replica.id);
-  }
-
-  async #probe(replica: Replica): Promise<void> {
-    const { clock } = this.#options;
-    const result = await probeHealth(replica, clock);
-    const isStreaming = clock.nowMs() - replica.lastByteMs < ALIVE_FOR_MS;
-    if (!result.ok && result.status === null && isStreaming && !result.message.includes("refused"))
-      return;
-    if (result.ok && (!replica.recognised || replica.state !== "up")) {
-      const signal = new AbortController().signal;
-      replica.recognise(await identify((path, within) => probeGet(replica, path, within), signal));
-    }
-    const isNeeded = ![...this.all()].some((other) => other.available);
-    if (result.ok && replica.heldDown && !isNeeded) return;
-    if (!replica.probed(result)) return;
-    const up = replica.state === "up";
-    this.#tell(
-      up ? "replica-up" : "replica-down",
-      replica,
-      up ? `${replica.engine.name} answers` : result.message,
-    );
-  }
-
-  async #readStats(replica: Replica): Promise<void> {
-    const source = replica.engine.stats;
-    for (const path of source.paths) {
-      const answer = await probeGet(replica, path);
-      const stats = answer.status === 200 ? source.read(path, answer.body) : null;
-      if (stats === null) continue;
-      replica.stats = stats;
-      replica.statsAtMs = this.#options.clock.nowMs();
-      return;
-    }
   }
 
   #get(id: string): Replica {
@@ -254,12 +198,13 @@ export class ReplicaSet implements Fleet {
     throw new FleetError("not_found", `there is no replica "${id}": known are ${known || "none"}.`);
   }
 
-  #tell(kind: FleetEventKind, replica: Replica, message: string): void {
+  #tell(kind: FleetEventKind, replica: Replica, message: string, tokens?: number): void {
     this.#options.onEvent({
       atMs: this.#options.clock.nowMs(),
       kind,
       subject: replica.id,
       message,
+      ...(tokens === undefined ? {} : { tokens }),
     });
   }
 }

@@ -43,6 +43,7 @@ export class Replica implements Connection {
   lastByteMs = 0;
   readonly #holdDown: HoldDown;
   #recoveredAtMs: number | null = null;
+  #releasedMs = 0;
   #pushedBackUntilMs = 0;
   #pushbackBinds = false;
   #recognition: Recognition | null = null;
@@ -106,6 +107,22 @@ export class Replica implements Connection {
   /** Takes new requests. */
   get available(): boolean {
     return this.#state === "up";
+  }
+
+  /** A request of ours was given to it. */
+  charge(): void {
+    this.inFlight++;
+  }
+
+  /** It is over. */
+  release(): void {
+    this.inFlight--;
+    this.#releasedMs = this.#clock.nowMs();
+  }
+
+  /** Since when none of our requests has been there; `null` while one is. */
+  get idleSinceMs(): number | null {
+    return this.inFlight > 0 ? null : this.#releasedMs;
   }
 
   /** As many of our requests under way as it may have. */

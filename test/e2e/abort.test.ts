@@ -18,14 +18,23 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** Starts the clients, hangs each up at a random moment, and returns how long the engines took to know. */
-async function hangUp(round: number): Promise<number[]> {
+interface Reached {
+  readonly proxied: number[];
+  readonly direct: number[];
+}
+
+/**
+ * Starts the clients, every fourth of them at an engine itself, hangs each up at a random moment, and returns how long
+ * the engines took to know.
+ */
+async function hangUp(round: number): Promise<Reached> {
   const random = seededRandom(round);
   const leftMs = new Map<string, number>();
   const clients = Array.from({ length: CLIENTS }, async (_, index) => {
     await systemClock.after(random.next() * 500);
-    const id = `abort-${round}-${index}`;
-    const client = httpRequest(`${fleet.proxy.dataUrl}/v1/chat/completions`, {
+    const id = `${index % 4 === 3 ? "direct" : "abort"}-${round}-${index}`;
+    const origin = index % 4 === 3 ? fleet.engines[0]!.url : fleet.proxy.dataUrl;
+    const client = httpRequest(`${origin}/v1/chat/completions`, {
       method: "POST",
       headers: { ...JSON_HEADERS, "x-request-id": id },
       agent: false,
@@ -48,16 +57,21 @@ async function hangUp(round: number): Promise<number[]> {
   const rows = fleet.engines.flatMap((engine) => engine.ledger).filter((row) => leftMs.has(row.id));
   expect(rows.filter((row) => row.abortedMs === null)).toEqual([]);
   expect(rows.length).toBeGreaterThan(CLIENTS / 2);
-  return rows.map((row) => row.abortedMs! - leftMs.get(row.id)!);
+  const took = (kind: string): number[] =>
+    rows.filter((row) => row.id.includes(kind)).map((row) => row.abortedMs! - leftMs.get(row.id)!);
+  return { proxied: took("abort-"), direct: took("direct-") };
 }
 
-test(`${CLIENTS} clients that hang up at random moments free the engines at once`, async () => {
-  // Clients, proxy and engines share one loop here: a busy machine may delay one round, not three.
-  let p99 = Infinity;
-  for (let round = 1; round <= 3 && p99 >= REACHES_MS; round++) {
-    p99 = percentile(ascending(await hangUp(round)), 0.99) ?? Infinity;
+const p99 = (values: readonly number[]): number => percentile(ascending(values), 0.99) ?? Infinity;
+
+test(`F01, F02, F03 ${CLIENTS} clients that hang up at random moments free the engines at once`, async () => {
+  // Clients, proxy and engines share one loop here: what a busy machine delays, it delays for direct clients as well.
+  let added = Infinity;
+  for (let round = 1; round <= 3 && added >= REACHES_MS; round++) {
+    const { proxied, direct } = await hangUp(round);
+    added = p99(proxied) - p99(direct);
   }
-  expect(p99).toBeLessThan(REACHES_MS);
+  expect(added).toBeLessThan(REACHES_MS);
   expect(fleet.proxy.fleet.views().map((view) => view.inFlight)).toEqual([0, 0]);
   const ended = [...fleet.proxy.telemetry.ring.newest()];
   expect(new Set(ended.map((exchange) => exchange.outcome.kind))).toEqual(new Set(["cancelled"]));
