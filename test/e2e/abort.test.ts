@@ -2,7 +2,7 @@ import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../engines/clock.ts";
 import { seededRandom } from "../../engines/random.ts";
-import type { LedgerRow } from "../../engines/sim/generation.ts";
+import type { LedgerRow } from "../../engines/sim/books.ts";
 import { ascending, percentile } from "../../load/statistics/percentile.ts";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../harness/fleet.ts";
 
