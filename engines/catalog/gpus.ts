@@ -1,5 +1,5 @@
 import rows from "./data/gpus.json" with { type: "json" };
-import { squeeze } from "./nearest.ts";
+import { eitherOf, nearest, squeeze } from "./nearest.ts";
 
 /** What a GPU can do, from its maker's data sheet. Dense rates, no sparsity. */
 export interface Gpu {
@@ -25,6 +25,11 @@ export interface Gpu {
 }
 
 export type GpuName = keyof typeof rows;
+
+/** What one sentence can say of a name the catalogue has not. */
+export function unknownGpu(name: string): string {
+  return `GPU "${name}" is not in the catalogue: did you mean ${eitherOf(nearest(name, Object.keys(gpus)))}?`;
+}
 
 const TERA = 1e12;
 const GIGA = 1e9;

@@ -47,12 +47,8 @@ export function planMemory(
   model: Model,
   on: { readonly gpu: Gpu; readonly tp: number; readonly weightBytes: number },
 ): MemoryPlan {
-  const { share, afterWeights } = SHARES[engine];
   const weightBytes = on.weightBytes / on.tp;
-  const { memoryBytes } = on.gpu;
-  const cacheBytes = afterWeights
-    ? (memoryBytes - weightBytes - WORKSPACE_BYTES) * share
-    : memoryBytes * share - weightBytes - WORKSPACE_BYTES;
+  const cacheBytes = cacheBytesOn(engine, on.gpu, weightBytes);
   const lengthTokens = longestIn(cacheBytes, model, on.tp);
   return {
     weightBytes,
@@ -60,6 +56,14 @@ export function planMemory(
     lengthTokens:
       lengthTokens < Math.min(LENGTH_TOKENS_MIN, model.contextTokens) ? 0 : lengthTokens,
   };
+}
+
+/** Bytes an engine has left for KV cache on a card that holds `weightBytes` of weights; negative when they do not fit. */
+export function cacheBytesOn(engine: ServingEngine, gpu: Gpu, weightBytes: number): number {
+  const { share, afterWeights } = SHARES[engine];
+  return afterWeights
+    ? (gpu.memoryBytes - weightBytes - WORKSPACE_BYTES) * share
+    : gpu.memoryBytes * share - weightBytes - WORKSPACE_BYTES;
 }
 
 /** Layers with a window keep its tokens and no more, so a sequence costs less per token once it is longer. */

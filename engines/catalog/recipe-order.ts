@@ -1,7 +1,7 @@
-import { findGpu, gpus, hasFp8 } from "./gpus.ts";
+import { findGpu, hasFp8, unknownGpu } from "./gpus.ts";
 import type { ServingEngine } from "./memory.ts";
 import { findModel, unknownModel } from "./models.ts";
-import { eitherOf, nearest, squeeze } from "./nearest.ts";
+import { eitherOf, squeeze } from "./nearest.ts";
 import {
   CONFIG_DIR,
   type Recipe,
@@ -69,12 +69,7 @@ function subjectOf(request: RecipeRequest): Subject {
   const model = findModel(request.model);
   if (model === null) throw new RecipeError(unknownModel(request.model));
   const gpu = findGpu(request.gpu ?? "h100");
-  if (gpu === null) {
-    const offered = nearest(request.gpu ?? "", Object.keys(gpus));
-    throw new RecipeError(
-      `GPU "${request.gpu}" is not in the catalogue: did you mean ${eitherOf(offered)}?`,
-    );
-  }
+  if (gpu === null) throw new RecipeError(unknownGpu(request.gpu ?? ""));
   const inName = /fp8/i.test(request.model) ? "fp8" : undefined;
   const own = engine === "llama.cpp" && model.nativeType !== "mxfp4" ? undefined : model.nativeType;
   const weights = request.weights ?? inName ?? own ?? recipes[engine].weights;

@@ -1,9 +1,10 @@
-import { findGpu, gpus } from "../catalog/gpus.ts";
+import { findGpu, unknownGpu } from "../catalog/gpus.ts";
+import { cacheBytesOn } from "../catalog/memory.ts";
 import {
   findModel,
   kvBytesPerToken,
   type Model,
-  models,
+  unknownModel,
   WEIGHT_BYTES,
   weightBytes,
   type WeightType,
@@ -64,10 +65,6 @@ interface Defaults {
   readonly sequencesMax: number;
   readonly stepTokensMax: number;
   readonly blockTokens: number;
-  /** Bytes the engine takes for weights and cache, of what the card has. */
-  readonly memoryShare: number;
-  /** The share is of what weights leave free, not of the whole. */
-  readonly shareAfterWeights: boolean;
 }
 
 /** Sources: vllm/engine/arg_utils.py, sglang/srt/server_args.py, tensorrt_llm/llmapi/llm_args.py, llama.cpp common/common.h. */
@@ -77,37 +74,27 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
     sequencesMax: 1024,
     stepTokensMax: 8192,
     blockTokens: 16,
-    memoryShare: 0.92,
-    shareAfterWeights: false,
   },
   sglang: {
     scheduler: () => new PrefillFirst(),
     sequencesMax: 2048,
     stepTokensMax: 8192,
     blockTokens: 1,
-    memoryShare: 0.87,
-    shareAfterWeights: false,
   },
   "tensorrt-llm": {
     scheduler: () => new NoEviction(),
     sequencesMax: 2048,
     stepTokensMax: 8192,
     blockTokens: 32,
-    memoryShare: 0.9,
-    shareAfterWeights: true,
   },
   "llama.cpp": {
     scheduler: () => new Slots(),
     sequencesMax: 4,
     stepTokensMax: 2048,
     blockTokens: 32,
-    memoryShare: 0.8,
-    shareAfterWeights: false,
   },
 };
 
-/** Activations, graphs and workspace of one card; fits the capacities engines print at start. */
-const WORKSPACE_BYTES = 3e9;
 /** With less room for context than this an engine does not start. */
 const CAPACITY_TOKENS_MIN = 1024;
 const DEFAULT_JITTER = 0.02;
@@ -156,17 +143,9 @@ export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
 function machineOf(setup: EngineSetup): Machine {
   const { tp = 1 } = setup;
   const model = findModel(setup.model);
-  if (model === null) {
-    const some = models.slice(0, 4).map((known) => known.id);
-    throw new SetupError(
-      `model "${setup.model}" is not in the catalogue: try one of ${some.join(", ")} …`,
-    );
-  }
+  if (model === null) throw new SetupError(unknownModel(setup.model));
   const gpu = findGpu(setup.gpu ?? "h100");
-  if (gpu === null)
-    throw new SetupError(
-      `GPU "${setup.gpu}" is not known: choose ${Object.keys(gpus).join(", ")}.`,
-    );
+  if (gpu === null) throw new SetupError(unknownGpu(setup.gpu ?? ""));
   if (![1, 2, 4, 8].includes(tp))
     throw new SetupError(`tensor-parallel degree ${tp} is not supported: choose 1, 2, 4 or 8.`);
   return {
@@ -182,11 +161,7 @@ function machineOf(setup: EngineSetup): Machine {
 
 /** Tokens of context that fit beside the weights. */
 function capacityTokens(setup: EngineSetup, { model, weights, kvType, gpu, tp }: Machine): number {
-  const { shareAfterWeights, memoryShare } = DEFAULTS[setup.persona];
-  const taken = weightBytes(model, weights) / tp + WORKSPACE_BYTES;
-  const free = shareAfterWeights
-    ? (gpu.memoryBytes - taken) * memoryShare
-    : gpu.memoryBytes * memoryShare - taken;
+  const free = cacheBytesOn(setup.persona, gpu, weightBytes(model, weights) / tp);
   const perToken =
     kvBytesPerToken(model, tp, WEIGHT_BYTES[kvType]) * keptShare(model, setup.hybridCache ?? true);
   return Math.floor(free / perToken);

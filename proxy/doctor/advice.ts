@@ -7,6 +7,8 @@ const SKEW_MAX_MS = 2_000;
 const IDLE_MIN_MS = 4_000;
 /** No first token can come sooner than an empty answer: beyond this the way is part of every figure. */
 const ROUND_TRIP_MAX_MS = 20;
+/** A tiny model writes a whole small answer faster than it is read; one that took longer comes in more than one piece. */
+const HELD_BACK_MIN_MS = 50;
 /** Time to renew a certificate, with a holiday between. */
 const DAYS_LEFT_MIN = 30;
 
@@ -71,8 +73,8 @@ function tokenAdvice(engine: EngineName, tokens: TokenFacts | null): readonly st
     advice.push("Streams end without usage: tokens are counted by events, which is a lower bound.");
   if (tokens.cachedInputTokens === null && how !== undefined)
     advice.push(`Usage does not tell cached tokens: ${how}.`);
-  const many = (tokens.outputTokens ?? 0) > 1 && tokens.outputEvents > 1;
-  if (many && tokens.pieces === 1)
+  const isSlow = tokens.e2eMs > HELD_BACK_MIN_MS && tokens.outputEvents > 1;
+  if (isSlow && tokens.pieces === 1)
     advice.push(
       "The whole stream came in one piece: something between here and the engine holds it back (for nginx: proxy_buffering off).",
     );

@@ -41,8 +41,9 @@ export interface TokenFacts {
   readonly cachedInputTokens: number | null;
   /** Events that carried output. An event is not a token. */
   readonly outputEvents: number;
-  /** Pieces the answer arrived in. */
+  /** Pieces an answer arrived in, and how long it took; of both requests the larger. */
   readonly pieces: number;
+  readonly e2eMs: number;
   /** Of the faster of the two. */
   readonly ttftMs: number | null;
   readonly tpotMs: number | null;

@@ -65,6 +65,9 @@ export async function beginExamination(url: string, options: ExamineOptions): Pr
   const within = { clock: options.clock, signal };
   let raw: RawConnection;
   try {
+    // The first one of a process pays for code that was never run before.
+    const first = await openRaw(url, options, within);
+    first.socket.destroy();
     raw = await openRaw(url, options, within);
   } catch (error) {
     return { rest: Promise.resolve(unreachable(url, await unreachableProblem(url, error))) };

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../engines/clock.ts";
 import type { Engine, JsonObject } from "../../engines/engine.ts";
-import { type Exchange, tpotMs, ttftMs } from "../../engines/exchange.ts";
+import { e2eMs, type Exchange, tpotMs, ttftMs } from "../../engines/exchange.ts";
 import { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import { parseFields } from "../../engines/json-fields.ts";
 import { errorOf } from "../../engines/wire-error.ts";
@@ -52,9 +52,10 @@ export async function askTwice(asked: Asked): Promise<TokenFacts | string> {
     outputTokens: tokens.output,
     cachedInputTokens: tokens.cachedInput,
     outputEvents,
-    pieces: second.pieces,
+    pieces: Math.max(first.pieces, second.pieces),
+    e2eMs: Math.max(e2eMs(first.exchange), e2eMs(second.exchange)),
     ttftMs: least(ttftMs(first.exchange), ttftMs(second.exchange)),
-    tpotMs: least(tpotMs(first.exchange), tpotMs(second.exchange)),
+    tpotMs: least(paceOf(first), paceOf(second)),
   };
 }
 
@@ -132,6 +133,11 @@ function errorWords(text: string): string | null {
   const json = text.startsWith("{") ? text : (/^data: (\{.*"error".*\})$/m.exec(text)?.[1] ?? "");
   const error = errorOf(parseFields(json) ?? {});
   return error === null || error.message === "" ? null : error.message.slice(0, WORDS_MAX);
+}
+
+/** Tokens that came in one piece have no pace: all of them arrived at once. */
+function paceOf({ exchange, pieces }: Answer): number | null {
+  return pieces > 1 ? tpotMs(exchange) : null;
 }
 
 function least(one: number | null, other: number | null): number | null {

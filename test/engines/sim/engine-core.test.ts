@@ -232,7 +232,7 @@ test("an hour of recorded conversation runs in virtual time without losing a req
 
 test.each([
   [{ model: "nobody/has-it" }, "not in the catalogue"],
-  [{ gpu: "abacus" }, "not known"],
+  [{ gpu: "abacus" }, "not in the catalogue"],
   [{ tp: 3 }, "not supported"],
   [{ model: "Llama-3.3-70B" }, "does not fit"],
 ])("a set-up with %o is refused in a sentence", (setup, sentence) => {

@@ -122,10 +122,15 @@ describe("a simulated engine", () => {
 
 describe("what stands in front of an engine is noticed", () => {
   test("when it holds a stream back", async () => {
-    const found = await practice.look(
-      await practice.front(await practice.engine(), { buffers: true }),
-    );
+    const engine = await practice.engine({ speed: 1 });
+    const found = await practice.look(await practice.front(engine, { buffers: true }));
     expect(found.advice.join("\n")).toContain("The whole stream came in one piece");
+  });
+
+  test("but not where an engine is faster than its answers are read", async () => {
+    const url = await practice.engine({ speed: 1_000 });
+    const { advice } = await practice.look(url);
+    expect(advice.join("\n")).not.toContain("in one piece");
   });
 
   test("when its clock is off", async () => {
