@@ -34,8 +34,8 @@ export interface EngineProfile {
   readonly layerUs: number;
   /** Extra µs per layer for normalised queries and keys. */
   readonly qkNormUs: number;
-  /** Extra µs per layer for handing tokens to whole experts on other cards. */
-  readonly expertParallelUs: number;
+  /** Whole experts on each card: extra µs per layer to hand tokens over, and the share of FLOP/s its kernels keep. */
+  readonly expertParallel: { readonly layerUs: number; readonly flopsShare: number };
   /** Host time per step, and per sequence that samples, while the card waits. */
   readonly stepMs: number;
   readonly sequenceUs: number;
@@ -60,8 +60,8 @@ const MIX = { launchUs: 25, bandwidthShare: 0.87, flopsShare: 0.45, skew: 0.8 } 
 
 const VLLM: EngineProfile = {
   gemm: {
-    bf16: { bandwidthShare: 0.883, flopsShare: 0.814, launchUs: 3.7, blend: 3.2 },
-    fp8: { bandwidthShare: 0.859, flopsShare: 0.505, launchUs: 6.5, blend: 1.3 },
+    bf16: { bandwidthShare: 0.883, flopsShare: 0.73, launchUs: 3.7, blend: 3.2 },
+    fp8: { bandwidthShare: 0.859, flopsShare: 0.7, launchUs: 6.5, blend: 1.3 },
   },
   decodeAttention: {
     launchUs: 11.3,
@@ -70,20 +70,20 @@ const VLLM: EngineProfile = {
   },
   prefillAttention: { launchUs: 13.6, flopsShare: { bf16: 0.69, fp8: 0.69 } },
   mixture: {
-    bf16: MIX,
-    fp8: { ...MIX, flopsShare: 0.6 },
-    mxfp4: { ...MIX, bandwidthShare: 1, flopsShare: 0.15 },
+    bf16: { ...MIX, launchUs: 20 },
+    fp8: { launchUs: 29, bandwidthShare: 0.87, flopsShare: 0.6, skew: 0.67 },
+    mxfp4: { launchUs: 45, bandwidthShare: 0.9, flopsShare: 0.19, skew: 0.8 },
   },
   allReduce: { 2: [4.3, 4.6], 4: [5.2, 5.3], 8: [6.5, 4.9] },
-  layerUs: 14,
-  qkNormUs: 8,
-  expertParallelUs: 40,
-  stepMs: 0.2,
-  sequenceUs: 8,
-  launchMs: 0.73,
+  layerUs: 14.7,
+  qkNormUs: 12.5,
+  expertParallel: { layerUs: 40, flopsShare: 0.27 },
+  stepMs: 0.19,
+  sequenceUs: 7.2,
+  launchMs: 0.59,
   graphTokens: 512,
-  apiMs: 10,
-  chatApiMs: 18,
+  apiMs: 18.5,
+  chatApiMs: 20,
 };
 
 /** Engine and era; vLLM planned each step after the last one until 0.13. */
@@ -97,20 +97,20 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
   vllm: VLLM,
   "vllm-sync": {
     ...VLLM,
-    layerUs: 18,
-    stepMs: 0.7,
-    sequenceUs: 27,
+    layerUs: 11,
+    stepMs: 0.66,
+    sequenceUs: 45,
     apiMs: 10,
-    chatApiMs: 40,
+    chatApiMs: 12.5,
   },
   sglang: {
     gemm: {
-      bf16: { bandwidthShare: 0.856, flopsShare: 0.764, launchUs: 4.1, blend: 3.3 },
+      bf16: { bandwidthShare: 0.856, flopsShare: 0.74, launchUs: 4.1, blend: 3.3 },
       fp8: { bandwidthShare: 0.866, flopsShare: 0.537, launchUs: 6.8, blend: 1.4 },
     },
     decodeAttention: {
       launchUs: 9.2,
-      bandwidthShare: { bf16: 0.896, fp8: 0.597 },
+      bandwidthShare: { bf16: 0.83, fp8: 0.597 },
       perSequenceUs: 0.03,
     },
     prefillAttention: { launchUs: 11.1, flopsShare: { bf16: 0.65, fp8: 0.8 } },
@@ -121,14 +121,14 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
     },
     allReduce: { 2: [2.8, 4.0], 4: [3.5, 5.2], 8: [4.8, 5.5] },
     layerUs: 16,
-    qkNormUs: 0,
-    expertParallelUs: 40,
+    qkNormUs: 4,
+    expertParallel: { layerUs: 40, flopsShare: 1 },
     stepMs: 0.2,
-    sequenceUs: 23,
+    sequenceUs: 17.5,
     launchMs: 0.25,
     graphTokens: 0,
     apiMs: 5,
-    chatApiMs: 15,
+    chatApiMs: 19,
   },
   "tensorrt-llm": {
     gemm: {
@@ -149,7 +149,7 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
     allReduce: { 2: [2.9, 4.2], 4: [3.8, 5.6], 8: [5, 5.7] },
     layerUs: 21,
     qkNormUs: 0,
-    expertParallelUs: 12,
+    expertParallel: { layerUs: 12, flopsShare: 1 },
     stepMs: 0.3,
     sequenceUs: 15,
     launchMs: 0.9,
@@ -172,7 +172,7 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
     allReduce: { 2: [10, 8], 4: [14, 9], 8: [20, 10] },
     layerUs: 30,
     qkNormUs: 4,
-    expertParallelUs: 40,
+    expertParallel: { layerUs: 40, flopsShare: 1 },
     stepMs: 0.4,
     sequenceUs: 60,
     launchMs: 0.1,

@@ -105,9 +105,10 @@ function mixtureSeconds(machine: Machine, tokens: number): number {
   const expertWeights = (3 * model.hidden * experts.ffn) / tp;
   const bytes =
     (touched * expertWeights * WEIGHT_BYTES[weights]) / (gpu.bandwidth * bandwidthShare);
-  const flops = (2 * tokens * experts.active * expertWeights) / (gpu.flopsBf16 * flopsShare);
-  const handOver = expertParallel ? profile.expertParallelUs : 0;
-  const one = (launchUs + handOver) * MICRO + Math.hypot(bytes, flops);
+  const whole = expertParallel ? profile.expertParallel : { layerUs: 0, flopsShare: 1 };
+  const flops =
+    (2 * tokens * experts.active * expertWeights) / (gpu.flopsBf16 * flopsShare * whole.flopsShare);
+  const one = (launchUs + whole.layerUs) * MICRO + Math.hypot(bytes, flops);
   const shared =
     experts.sharedFfn === undefined ? 0 : denseSeconds(machine, tokens, experts.sharedFfn);
   return (
