@@ -64,7 +64,7 @@ function modelled(setup: EngineSetup, clock: Clock): BuiltCore {
   return {
     core,
     facts: {
-      contextTokens: machine.model.contextTokens,
+      contextTokens: core.options.contextTokens,
       kvBlocks: core.cache.blocks,
       blockTokens: core.cache.blockTokens,
       ...limits,

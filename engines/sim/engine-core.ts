@@ -1,33 +1,11 @@
-import type { Cancel, Clock } from "../clock.ts";
-import { normal, type Random } from "../random.ts";
+import type { Cancel } from "../clock.ts";
+import { normal } from "../random.ts";
+import type { CoreOptions } from "./core-options.ts";
 import { blockHashes, KvCache } from "./kv-cache.ts";
-import type {
-  Scheduler,
-  SchedulerLimits,
-  SchedulerState,
-  StepPlan,
-} from "./schedulers/scheduler.ts";
+import type { SchedulerState, StepPlan } from "./schedulers/scheduler.ts";
 import { Sequence, type SimRequest, type SimSink } from "./sequence.ts";
-import { type Speculation, tokensGained } from "./speculation.ts";
-import { type Machine, stepTimeMs } from "./step-time.ts";
-
-/** A running simulated engine, without any HTTP. */
-export interface CoreOptions {
-  readonly machine: Machine;
-  readonly scheduler: Scheduler;
-  readonly limits: SchedulerLimits;
-  readonly kvCapacityTokens: number;
-  readonly blockTokens: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** How many times faster than the modelled hardware time runs. */
-  readonly speed: number;
-  /** Relative spread of step times, and with it a rare stall; 0 for neither. */
-  readonly jitter: number;
-  /** Keeps finished prompts' blocks for reuse. */
-  readonly prefixCache: boolean;
-  readonly speculative: Speculation | null;
-}
+import { tokensGained } from "./speculation.ts";
+import { stepTimeMs } from "./step-time.ts";
 
 /** A request inside the engine, from outside. */
 export interface Submitted {
@@ -61,6 +39,9 @@ export interface CoreStats {
   promptTokens: number;
   cachedTokens: number;
   outputTokens: number;
+  /** Tokens a draft model proposed, and those of them the model agreed with. */
+  draftedTokens: number;
+  acceptedTokens: number;
   queryTokens: number;
   hitTokens: number;
   steps: number;
@@ -103,6 +84,8 @@ export class EngineCore {
     promptTokens: 0,
     cachedTokens: 0,
     outputTokens: 0,
+    draftedTokens: 0,
+    acceptedTokens: 0,
     steps: 0,
     busyMs: 0,
     lagMs: 0,
@@ -262,6 +245,10 @@ export class EngineCore {
     for (const sequence of plan.decodes) {
       if (sequence.gone || sequence.allocation === null) continue;
       const gained = speculative === null ? 1 : tokensGained(speculative, random);
+      if (speculative !== null) {
+        this.#stats.draftedTokens += speculative.drafts;
+        this.#stats.acceptedTokens += gained - 1;
+      }
       const count = Math.min(gained, sequence.request.outputTokens - sequence.generated);
       sequence.computed += count;
       this.#produce(sequence, count, atMs);

@@ -34,6 +34,8 @@ export interface EngineSetup {
   readonly jitter?: number;
   readonly sequencesMax?: number;
   readonly stepTokensMax?: number;
+  /** Longest input + output, as --max-model-len: refused when the cache cannot hold it. */
+  readonly contextTokens?: number;
   /** Size of the KV cache, instead of what memory allows. */
   readonly kvCapacityTokens?: number;
   readonly kvType?: KvType;
@@ -95,8 +97,8 @@ const DEFAULTS: Readonly<Record<Persona, Defaults>> = {
   },
 };
 
-/** With less room for context than this an engine does not start. */
-const CAPACITY_TOKENS_MIN = 1024;
+/** An engine that cannot hold a sequence of this length does not start. */
+const CONTEXT_TOKENS_MIN = 2_048;
 const DEFAULT_JITTER = 0.02;
 /** Length at which the share kept by windowed layers is taken: sequences this long get the capacity vLLM reports. */
 const HYBRID_LENGTH_TOKENS = 8192;
@@ -112,14 +114,7 @@ const BLOCK_TOKENS_MIN = 16;
 export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
   const machine = machineOf(setup);
   const defaults = DEFAULTS[setup.persona];
-  const kvCapacityTokens = setup.kvCapacityTokens ?? capacityTokens(setup, machine);
-  if (kvCapacityTokens < CAPACITY_TOKENS_MIN) {
-    const { model, weights, tp, gpu } = machine;
-    const gib = (weightBytes(model, weights) / 2 ** 30).toFixed(0);
-    throw new SetupError(
-      `${model.id} (${weights}, ${gib} GiB of weights) does not fit on ${tp} × ${gpu.title}: raise --tp or choose fp8.`,
-    );
-  }
+  const { kvCapacityTokens, contextTokens } = roomFor(setup, machine);
   const speculative = setup.speculative ?? null;
   return new EngineCore({
     machine,
@@ -130,6 +125,7 @@ export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
       decodeTokens: 1 + (speculative?.drafts ?? 0),
     },
     kvCapacityTokens,
+    contextTokens,
     blockTokens: Math.max(defaults.blockTokens, BLOCK_TOKENS_MIN),
     clock,
     random: forkRandom(setup.seed ?? 1, "steps"),
@@ -159,12 +155,33 @@ function machineOf(setup: EngineSetup): Machine {
   };
 }
 
-/** Tokens of context that fit beside the weights. */
-function capacityTokens(setup: EngineSetup, { model, weights, kvType, gpu, tp }: Machine): number {
-  const free = cacheBytesOn(setup.persona, gpu, weightBytes(model, weights) / tp);
+/**
+ * Tokens of context that fit beside the weights, and the longest sequence taken: as in the start commands of the
+ * catalogue it is the model's own unless the cache cannot hold that.
+ */
+function roomFor(
+  setup: EngineSetup,
+  machine: Machine,
+): { readonly kvCapacityTokens: number; readonly contextTokens: number } {
+  const { model, weights, kvType, gpu, tp } = machine;
+  const bytes = weightBytes(model, weights);
+  const free = cacheBytesOn(setup.persona, gpu, bytes / tp);
   const perToken =
     kvBytesPerToken(model, tp, WEIGHT_BYTES[kvType]) * keptShare(model, setup.hybridCache ?? true);
-  return Math.floor(free / perToken);
+  const kvCapacityTokens = setup.kvCapacityTokens ?? Math.floor(free / perToken);
+  const wanted = setup.contextTokens ?? CONTEXT_TOKENS_MIN;
+  if (kvCapacityTokens < Math.min(wanted, model.contextTokens)) {
+    const title = `${model.id} (${weights}, ${(bytes / 2 ** 30).toFixed(0)} GiB of weights)`;
+    const why =
+      kvCapacityTokens < CONTEXT_TOKENS_MIN
+        ? ""
+        : ` with ${wanted} tokens of context: ${kvCapacityTokens} tokens do`;
+    throw new SetupError(
+      `${title} does not fit on ${tp} × ${gpu.title}${why}. Raise --tp or choose --weights fp8.`,
+    );
+  }
+  const contextTokens = Math.min(model.contextTokens, setup.contextTokens ?? kvCapacityTokens);
+  return { kvCapacityTokens, contextTokens };
 }
 
 /** The engine's constants with what the set-up says otherwise. */

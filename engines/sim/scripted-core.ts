@@ -106,6 +106,8 @@ export class ScriptedCore {
       kvUsage: 0,
       preemptions: 0,
       cachedTokens: 0,
+      draftedTokens: 0,
+      acceptedTokens: 0,
       queryTokens: this.#stats.promptTokens,
       hitTokens: 0,
     };
