@@ -1,4 +1,4 @@
-import type { Clock } from "../engines/clock.ts";
+import type { Cancel, Clock } from "../engines/clock.ts";
 import type { Exchange } from "../engines/exchange.ts";
 import type { Random } from "../engines/random.ts";
 import type { Pacer } from "./pacers/pacer.ts";
@@ -17,7 +17,17 @@ export interface StageOptions {
   readonly sending: AbortSignal;
   /** Requests under way are cut once it aborts. */
   readonly finishing: AbortSignal;
-  readonly onExchange: (exchange: Exchange, sendLagMs: number) => void;
+  /** A request leaves now. */
+  readonly onSend?: (plannedMs: number) => void;
+  readonly onExchange: (exchange: Exchange, sendLagMs: number, prompt: Prompt) => void;
+  /** What the same user sends next, and how long after this answer: the further turns of a conversation. */
+  readonly follow?: (exchange: Exchange, prompt: Prompt) => FollowUp | null;
+}
+
+/** A further turn of a conversation. */
+export interface FollowUp {
+  readonly afterMs: number;
+  readonly prompt: Prompt;
 }
 
 /** What a stage did. */
@@ -31,50 +41,139 @@ export interface StageReport {
 
 /** A guard against running out of sockets, not a pacing device; when it strikes the stage says so. */
 export const IN_FLIGHT_MAX = 8_192;
-/** Waits are cut to this, so that an abort or an ended request is noticed in time. */
-const WAIT_MS_MAX = 1_000;
+/** A microsecond early is on time: a clock of epoch milliseconds in doubles cannot tell less apart. */
+const DUE_MS = 0.001;
+/** Sends in one turn; then answers get a turn, so that a burst does not delay what it measures. */
+const BURST_MAX = 64;
 
 /**
  * Sends what the pacer wants when it wants it, and waits for every answer. Latency counts from the planned moment;
  * how late each request really left is reported beside it.
  */
-export async function runStage(options: StageOptions): Promise<StageReport> {
-  const { clock, pacer, sending } = options;
-  const startedMs = clock.nowMs();
-  const flights = new Set<Promise<void>>();
-  let sent = 0;
-  let capped = 0;
-  while (!sending.aborted) {
-    const elapsedMs = clock.nowMs() - startedMs;
-    const pace = pacer.next(elapsedMs, flights.size, sent + capped);
-    if (pace.kind === "done") break;
-    if (pace.kind === "full") {
-      await Promise.race(flights);
-      continue;
-    }
-    const waitMs = pace.atMs - elapsedMs;
-    if (waitMs > 0) {
-      await clock.after(Math.min(waitMs, WAIT_MS_MAX), sending);
-      continue;
-    }
-    if (flights.size >= IN_FLIGHT_MAX) {
-      capped++;
-      continue;
-    }
-    const flight = fly(options, startedMs + pace.atMs, sent + capped);
-    flights.add(flight);
-    void flight.finally(() => flights.delete(flight));
-    sent++;
-    // Let answers in between two sends of a burst.
-    if (sent % 64 === 0) await clock.after(0);
-  }
-  await Promise.all(flights);
-  return { sent, capped, startedMs, endedMs: clock.nowMs() };
+export function runStage(options: StageOptions): Promise<StageReport> {
+  return new Promise((resolve, reject) => {
+    new Stage(options, resolve, reject).start();
+  });
 }
 
-async function fly(options: StageOptions, plannedMs: number, index: number): Promise<void> {
-  const { target, prompt, clock, random, label, finishing, onExchange } = options;
-  const planned: PlannedPrompt = { ...prompt(random, index), plannedMs, label };
-  const lagMs = clock.nowMs() - plannedMs;
-  onExchange(await target.send(planned, finishing), lagMs);
+/** A stage under way: woken by the clock, by answers and by aborts, never waiting in between. */
+class Stage {
+  readonly #options: StageOptions;
+  readonly #resolve: (report: StageReport) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #startedMs: number;
+  readonly #followUps = new Set<Cancel>();
+  #wake: Cancel = () => {};
+  #planned = 0;
+  #sent = 0;
+  #capped = 0;
+  #inFlight = 0;
+  #done = false;
+  #over = false;
+
+  constructor(
+    options: StageOptions,
+    resolve: (report: StageReport) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#startedMs = options.clock.nowMs();
+  }
+
+  start(): void {
+    const { sending } = this.#options;
+    sending.addEventListener("abort", this.#stop, { once: true });
+    if (sending.aborted) this.#stop();
+    else this.#pump();
+  }
+
+  readonly #stop = (): void => {
+    this.#done = true;
+    for (const cancel of this.#followUps) cancel();
+    this.#followUps.clear();
+    this.#pump();
+  };
+
+  /** Sends everything that is due and sets the alarm for what comes next. */
+  readonly #pump = (): void => {
+    this.#wake();
+    const { clock, pacer } = this.#options;
+    for (let burst = 0; !this.#done; burst++) {
+      const elapsedMs = clock.nowMs() - this.#startedMs;
+      const pace = pacer.next(elapsedMs, this.#inFlight + this.#followUps.size, this.#planned);
+      if (pace.kind === "full") return;
+      if (pace.kind === "done") {
+        this.#done = true;
+        break;
+      }
+      const waitMs = pace.atMs - elapsedMs;
+      if (waitMs > DUE_MS || burst === BURST_MAX) {
+        this.#wake = clock.schedule(Math.max(0, waitMs), this.#pump);
+        return;
+      }
+      this.#planned++;
+      if (this.#inFlight >= IN_FLIGHT_MAX) this.#capped++;
+      else this.#begin(this.#startedMs + pace.atMs, this.#planned - 1);
+    }
+    this.#finishIfIdle();
+  };
+
+  #begin(plannedMs: number, index: number): void {
+    const { prompt, random } = this.#options;
+    this.#send(plannedMs, prompt(random, index));
+  }
+
+  #send(plannedMs: number, prompt: Prompt): void {
+    const { target, clock, label, finishing, onSend } = this.#options;
+    const request: PlannedPrompt = { ...prompt, plannedMs, label };
+    const lagMs = clock.nowMs() - plannedMs;
+    this.#sent++;
+    this.#inFlight++;
+    onSend?.(plannedMs);
+    target.send(request, finishing).then(
+      (exchange) => {
+        this.#ended(exchange, prompt, lagMs);
+      },
+      (error: unknown) => {
+        this.#reject(error);
+      },
+    );
+  }
+
+  #ended(exchange: Exchange, prompt: Prompt, lagMs: number): void {
+    const { onExchange, follow } = this.#options;
+    this.#inFlight--;
+    try {
+      onExchange(exchange, lagMs, prompt);
+      const next = this.#done ? null : (follow?.(exchange, prompt) ?? null);
+      if (next !== null) this.#sendLater(next);
+      this.#pump();
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  #sendLater({ afterMs, prompt }: FollowUp): void {
+    const { clock } = this.#options;
+    const dueMs = clock.nowMs() + afterMs;
+    const cancel = clock.schedule(afterMs, () => {
+      this.#followUps.delete(cancel);
+      this.#send(dueMs, prompt);
+    });
+    this.#followUps.add(cancel);
+  }
+
+  #finishIfIdle(): void {
+    if (this.#over || !this.#done || this.#inFlight > 0 || this.#followUps.size > 0) return;
+    this.#over = true;
+    this.#options.sending.removeEventListener("abort", this.#stop);
+    this.#resolve({
+      sent: this.#sent,
+      capped: this.#capped,
+      startedMs: this.#startedMs,
+      endedMs: this.#options.clock.nowMs(),
+    });
+  }
 }

@@ -58,6 +58,8 @@ export interface ObjectiveVerdict {
   /** One-sided Clopper–Pearson bounds of the share of violations. */
   readonly shareLow: number;
   readonly shareHigh: number;
+  /** Share of violations the objective allows. */
+  readonly shareAllowed: number;
 }
 
 /** How the load generator itself did during a point. */
@@ -182,6 +184,8 @@ export type StopReason =
   | "precise"
   /** Every objective it was to decide is decided. */
   | "decided"
+  /** So close to an objective's limit that the time there is would not decide it. */
+  | "hopeless"
   | "time"
   | "requests"
   | "over-saturated"

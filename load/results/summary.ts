@@ -37,7 +37,8 @@ export interface ShapeSummary {
   /** Repeated point against its first, as a ratio less one; `null` when not repeated. */
   readonly drift: {
     readonly ttft: number | null;
-    readonly rate: number | null;
+    /** Of TPOT, or of the whole stay where there is one token. */
+    readonly tpot: number | null;
     readonly drifted: boolean;
   } | null;
 }

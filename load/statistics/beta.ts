@@ -9,7 +9,7 @@ const HALVINGS = 60;
 export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const z = x - 1;
-  const terms = LANCZOS.reduce((sum, coefficient, index) => sum + coefficient / (z + index + 1));
+  const terms = LANCZOS.reduce((sum, coefficient, index) => sum + coefficient / (z + index));
   const t = z + 7.5;
   return 0.5 * Math.log(2 * Math.PI) + (z + 0.5) * Math.log(t) - t + Math.log(terms);
 }

@@ -5,11 +5,14 @@ import { studentQuantile } from "./student.ts";
 const BATCHES = 20;
 /** Below this many values a batch would hold one: independence has to be assumed. */
 const VALUES_MIN = 2 * BATCHES;
+/** Correlation of neighbouring batches taken at most: beyond it the run is shorter than the queue's memory. */
+const CORRELATION_MAX = 0.9;
 
 /**
  * How many requests one request is worth less because its neighbours waited in the same queue: n successive latencies
- * tell as much about a share as n / effect independent ones. Estimated from ranks, so that outliers do not rule it.
- * At least 1.
+ * tell as much about a share as n / effect independent ones. Estimated from batch means of ranks, so that outliers do
+ * not rule it; when the batches themselves still resemble their neighbours, which near saturation they do, the variance
+ * of their mean grows by (1 + r) / (1 − r), as that of any first-order autoregressive series. At least 1.
  */
 export function designEffect(values: ArrayLike<number>): number {
   const n = values.length;
@@ -21,7 +24,9 @@ export function designEffect(values: ArrayLike<number>): number {
     const from = Math.floor((batch * n) / BATCHES);
     return average(ranks.subarray(from, Math.floor(((batch + 1) * n) / BATCHES)));
   });
-  return Math.max(1, (variance(means) * (n / BATCHES)) / spread);
+  const between = variance(means);
+  const r = Math.min(CORRELATION_MAX, Math.max(0, neighbourCorrelation(means, between)));
+  return Math.max(1, ((between * (n / BATCHES)) / spread) * ((1 + r) / (1 - r)));
 }
 
 /**
@@ -34,18 +39,36 @@ export function effectiveSize(n: number, effect: number, confidence: number): nu
   return Math.min(n, n / effect / (t * t));
 }
 
+function neighbourCorrelation(means: readonly number[], spread: number): number {
+  if (spread === 0) return 0;
+  const mean = average(means);
+  let sum = 0;
+  for (let index = 1; index < means.length; index++) {
+    sum += ((means[index] ?? 0) - mean) * ((means[index - 1] ?? 0) - mean);
+  }
+  return sum / (spread * (means.length - 1));
+}
+
+/** Ranks, ties sharing theirs. By sorting numbers and looking each up: twice as fast as sorting indices. */
 function ranksOf(values: ArrayLike<number>): Float64Array {
-  const order = Array.from(values, (_, index) => index).sort(
-    (a, b) => (values[a] ?? 0) - (values[b] ?? 0),
-  );
-  const ranks = new Float64Array(order.length);
-  let from = 0;
-  while (from < order.length) {
-    let to = from + 1;
-    const value = values[order[from] ?? 0];
-    while (to < order.length && values[order[to] ?? 0] === value) to++;
-    for (let at = from; at < to; at++) ranks[order[at] ?? 0] = (from + to - 1) / 2;
-    from = to;
+  const sorted = Float64Array.from(values).sort();
+  const ranks = new Float64Array(values.length);
+  for (let index = 0; index < ranks.length; index++) {
+    const value = values[index] ?? 0;
+    ranks[index] = (countBelow(sorted, value, false) + countBelow(sorted, value, true)) / 2;
   }
   return ranks;
+}
+
+/** Values of a sorted list below `value`, or up to it. */
+function countBelow(sorted: Float64Array, value: number, included: boolean): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const at = sorted[middle] ?? 0;
+    if (at < value || (included && at === value)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

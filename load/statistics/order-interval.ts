@@ -12,16 +12,26 @@ export interface Interval {
 /**
  * Distribution-free interval of percentile `q` from order statistics: the ranks a binomial count falls between. `null`
  * when the samples are too few for a lower bound. A missing upper rank is +∞, never the largest sample.
+ *
+ * Values that depend on their neighbours are worth only `effectiveN` independent ones: the ranks are found for that many
+ * and stretched over all, which widens the interval by as much as the dependence does.
  */
-export function percentileInterval(sorted: ArrayLike<number>, q: number): Interval | null {
-  const n = sorted.length;
+export function percentileInterval(
+  sorted: ArrayLike<number>,
+  q: number,
+  effectiveN: number = sorted.length,
+): Interval | null {
+  const worth = Math.min(sorted.length, Math.floor(effectiveN));
+  if (worth === 0) return null;
+  const stretch = sorted.length / worth;
   const tail = (1 - CONFIDENCE) / 2;
-  const lowRank = largestRank(n, q, tail);
+  const lowRank = largestRank(worth, q, tail);
   if (lowRank === 0) return null;
-  const highRank = smallestRank(n, q, 1 - tail);
+  const highRank = smallestRank(worth, q, 1 - tail);
+  const low = Math.max(1, Math.floor((lowRank - 1) * stretch + 1));
   return {
-    low: sorted[lowRank - 1] ?? 0,
-    high: highRank > n ? Infinity : (sorted[highRank - 1] ?? Infinity),
+    low: sorted[low - 1] ?? 0,
+    high: highRank > worth ? Infinity : (sorted[Math.ceil(highRank * stretch) - 1] ?? Infinity),
   };
 }
 

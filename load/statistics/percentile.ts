@@ -1,18 +1,20 @@
 /**
  * Percentile `q` (0 … 1) of sorted values by linear interpolation between ranks (Hyndman and Fan's type 7, the
- * default of R and NumPy). `null` when there are none.
+ * default of R and NumPy). `null` when there are none. Values may end in `Infinity`, for "longer than waited for".
  */
 export function percentile(sorted: readonly number[], q: number): number | null {
   if (sorted.length === 0) return null;
   const rank = q * (sorted.length - 1);
   const below = sorted[Math.floor(rank)] ?? 0;
   const above = sorted[Math.ceil(rank)] ?? below;
-  return below + (above - below) * (rank - Math.floor(rank));
+  const part = rank - Math.floor(rank);
+  return part === 0 || below === above ? below : below + (above - below) * part;
 }
 
 /** Values in ascending order, as {@link percentile} wants them. */
 export function ascending(values: Iterable<number>): number[] {
-  return [...values].sort((a, b) => a - b);
+  // Numbers sort several times faster in a typed array than through a comparison.
+  return Array.from(Float64Array.from(values).sort());
 }
 
 /**

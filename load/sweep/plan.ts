@@ -8,7 +8,7 @@ export type Load =
   | { readonly mode: "closed"; readonly concurrency: number }
   | {
       readonly mode: "open";
-      readonly arrivals: Exclude<ArrivalName, "closed" | "trace">;
+      readonly arrivals: Exclude<ArrivalName, "closed" | "trace" | "ramp">;
       readonly ratePerSecond: number;
       /** Coefficient of variation of the gaps; only gamma arrivals have a free one. */
       readonly cv: number;
@@ -51,4 +51,6 @@ export interface StopRule {
   readonly decide: readonly Objective[];
   /** Ends as soon as latencies have stopped moving (warm-up). */
   readonly untilStable: boolean;
+  /** More than this many at once in an open loop, with throughput behind arrivals, and it is over-saturated. */
+  readonly inFlightMax: number;
 }

@@ -3,7 +3,11 @@ export interface Preset {
   readonly name: string;
   /** For people. */
   readonly about: string;
-  readonly warmUp: { readonly requests: number; readonly msMax: number };
+  readonly warmUp: {
+    readonly concurrencies: readonly number[];
+    readonly requests: number;
+    readonly msMax: number;
+  };
   /** One request at a time. */
   readonly minimum: {
     readonly requests: number;
@@ -29,8 +33,11 @@ export interface Preset {
     /** Samples wanted, which sets the highest percentile printed. */
     readonly requests: number;
   };
-  /** Probes of the capacity search per objective, and how far each may extend the longest window. */
-  readonly refine: { readonly probes: number; readonly extend: number };
+  /**
+   * Probes of the capacity search per objective, how far each may extend the longest window, and the width of the interval
+   * that is enough: a quarter of it costs sixteen times the requests.
+   */
+  readonly refine: { readonly probes: number; readonly extend: number; readonly ratio: number };
   /** Every open-loop level is held so many times. */
   readonly repeats: number;
   /** No new point begins after this; what is open then stays "undecided". */
@@ -44,7 +51,7 @@ export const presets = {
   smoke: {
     name: "smoke",
     about: "under a minute: alone, a few levels, a flood; no open loop",
-    warmUp: { requests: 4, msMax: 4_000 },
+    warmUp: { concurrencies: [2], requests: 10, msMax: 4_000 },
     minimum: { requests: 11, windowMsMin: 6_000, windowMsMax: 9_000 },
     ladder: {
       factor: 4,
@@ -56,14 +63,14 @@ export const presets = {
     },
     envelope: [],
     window: { windowMsMin: 3_000, windowMsMax: 6_000, requests: 11 },
-    refine: { probes: 0, extend: 1 },
+    refine: { probes: 0, extend: 1, ratio: 1.15 },
     repeats: 1,
     budgetMs: 50_000,
   },
   quick: {
     name: "quick",
     about: "about 5 minutes: the curve in six levels, capacity in a wide interval",
-    warmUp: { requests: 10, msMax: 15_000 },
+    warmUp: { concurrencies: [2, 8], requests: 10, msMax: 10_000 },
     minimum: { requests: 11, windowMsMin: 8_000, windowMsMax: 30_000 },
     ladder: {
       factor: 4,
@@ -75,7 +82,7 @@ export const presets = {
     },
     envelope: [0.1, 0.35, 0.6, 0.8, 0.9, 1],
     window: { windowMsMin: 12_000, windowMsMax: 45_000, requests: 64 },
-    refine: { probes: 2, extend: 1 },
+    refine: { probes: 2, extend: 1, ratio: 1.15 },
     repeats: 1,
     budgetMs: 6 * 60_000,
   },
@@ -83,7 +90,7 @@ export const presets = {
     name: "standard",
     about:
       "up to 20 minutes: twelve levels, capacity within 5 % where the engine lets itself be measured",
-    warmUp: { requests: 10, msMax: 60_000 },
+    warmUp: { concurrencies: [2, 8], requests: 10, msMax: 60_000 },
     minimum: { requests: 11, windowMsMin: 15_000, windowMsMax: 60_000 },
     ladder: {
       factor: 2,
@@ -95,14 +102,14 @@ export const presets = {
     },
     envelope: FULL_ENVELOPE,
     window: { windowMsMin: 20_000, windowMsMax: 120_000, requests: 130 },
-    refine: { probes: 5, extend: 3 },
+    refine: { probes: 5, extend: 3, ratio: 1.05 },
     repeats: 1,
     budgetMs: 22 * 60_000,
   },
   full: {
     name: "full",
     about: "hours: 662 requests a level for the 99th percentile, three times over",
-    warmUp: { requests: 10, msMax: 60_000 },
+    warmUp: { concurrencies: [2, 8], requests: 10, msMax: 60_000 },
     minimum: { requests: 64, windowMsMin: 30_000, windowMsMax: 600_000 },
     ladder: {
       factor: 2,
@@ -114,7 +121,7 @@ export const presets = {
     },
     envelope: FULL_ENVELOPE,
     window: { windowMsMin: 30_000, windowMsMax: 600_000, requests: 662 },
-    refine: { probes: 8, extend: 3 },
+    refine: { probes: 8, extend: 3, ratio: 1.05 },
     repeats: 3,
     budgetMs: 12 * 3_600_000,
   },

@@ -1,0 +1,75 @@
+import { fitLine } from "../statistics/line.ts";
+import { ascending, percentile } from "../statistics/percentile.ts";
+
+/** What the saturation test of an open-loop point looks at. */
+export interface SaturationSigns {
+  readonly offeredRatePerSecond: number;
+  readonly completedRatePerSecond: number;
+  readonly n: number;
+  /** Requests under way at each second of the window. */
+  readonly inFlight: readonly number[];
+  /** TTFT in order of planned sends; `Infinity` for requests that never got one. */
+  readonly ttftMs: readonly number[];
+  readonly censoredShare: number;
+}
+
+/** Throughput may fall short of arrivals by this much, or by chance of so many requests. */
+const SHORTFALL = 0.05;
+/** In-flight requests may grow by this share of arrivals per second. */
+const GROWTH_SHARE = 0.02;
+const GROWTH_T = 2;
+const CENSORED_MAX = 0.05;
+
+/** Signs that a rate cannot be held, in words; two of them make a point saturated. */
+export function saturationSigns(signs: SaturationSigns): readonly string[] {
+  const { offeredRatePerSecond: offered, completedRatePerSecond: completed } = signs;
+  const found: string[] = [];
+  if (isBehind(offered, completed, signs.n)) {
+    found.push(`completes ${completed.toFixed(2)}/s of ${offered.toFixed(2)}/s that arrive`);
+  }
+  if (isGrowing(signs.inFlight, offered)) found.push("requests under way grow through the window");
+  const [first, , last] = thirds(signs.ttftMs).map((third) => percentile(ascending(third), 0.5));
+  if (first !== undefined && first !== null && last !== undefined && last !== null) {
+    if (last > 2 * first) found.push("the first token's wait doubles within the window");
+  }
+  if (signs.censoredShare > CENSORED_MAX) {
+    found.push(`${(signs.censoredShare * 100).toFixed(0)} % did not finish`);
+  }
+  return found;
+}
+
+/** True when a rate cannot be held: whatever its latencies, they grow with the length of the run. */
+export function isSaturated(signs: readonly string[]): boolean {
+  return signs.length >= 2;
+}
+
+export function isBehind(offered: number, completed: number, n: number): boolean {
+  const slack = Math.max(SHORTFALL, n === 0 ? 1 : 2 / Math.sqrt(n));
+  return completed < offered * (1 - slack);
+}
+
+export function isGrowing(inFlight: readonly number[], offered: number): boolean {
+  const line = fitLine(
+    inFlight.map((_, second) => second),
+    inFlight,
+  );
+  if (line === null || line.slope <= GROWTH_SHARE * offered || line.t <= GROWTH_T) return false;
+  const means = thirds(inFlight).map(
+    (third) => third.reduce((sum, value) => sum + value, 0) / Math.max(1, third.length),
+  );
+  return means.every((mean, index) => index === 0 || mean > (means[index - 1] ?? 0));
+}
+
+/** Once over twice what the first third ever held, and never again below it, a queue is no longer going up and down. */
+const RISE_MIN = 2;
+
+/** True when the last third never comes down to twice the most the first third held. */
+export function neverFallsBack(inFlight: readonly number[]): boolean {
+  const [first = [], , last = []] = thirds(inFlight);
+  return first.length > 0 && Math.min(...last) > RISE_MIN * Math.max(...first);
+}
+
+function thirds<T>(values: readonly T[]): readonly (readonly T[])[] {
+  const at = (part: number): number => Math.floor((values.length * part) / 3);
+  return [0, 1, 2].map((part) => values.slice(at(part), at(part + 1)));
+}

@@ -1,0 +1,121 @@
+import type { Point } from "../results/point.ts";
+import type { Workload } from "../prompts/workload.ts";
+import type { Load, PointTask, StopRule, SweepPlan } from "./plan.ts";
+
+/** Where the sweep of one workload stands: its plan and the points it has, nothing else. Every step is decided from it. */
+export interface ShapeState {
+  readonly plan: SweepPlan;
+  readonly workload: Workload;
+  /** Finished points of this workload, in order. */
+  readonly points: readonly Point[];
+}
+
+/** One request alone. */
+export interface Alone {
+  readonly ttftMs: number;
+  readonly e2eMs: number;
+  readonly ratePerSecond: number;
+}
+
+/** How fast the engine answers a single user; `null` before that was measured. */
+export function aloneOf({ points }: ShapeState): Alone | null {
+  const point = points.find(({ stage }) => stage === "minimum");
+  if (point === undefined || point.completed === 0) return null;
+  // A mean is there whatever the sample; the median only above its floor.
+  const e2eMs = point.e2eMs.p50 ?? point.e2eMs.mean ?? 0;
+  const ttftMs = point.ttftMs.p50 ?? point.ttftMs.mean ?? 0;
+  return { ttftMs, e2eMs, ratePerSecond: e2eMs === 0 ? 0 : 1000 / e2eMs };
+}
+
+/** Highest throughput over closed-loop levels, where it was reached, in requests per second. */
+export function mostOf(
+  state: ShapeState,
+): { readonly ratePerSecond: number; readonly concurrency: number } | null {
+  let most: { ratePerSecond: number; concurrency: number } | null = null;
+  for (const point of levelsOf(state)) {
+    const ratePerSecond = throughputOf(point);
+    if (ratePerSecond <= (most?.ratePerSecond ?? 0)) continue;
+    most = { ratePerSecond, concurrency: point.concurrency ?? 1 };
+  }
+  return most;
+}
+
+/** Closed-loop levels by concurrency, the lone request first. */
+export function levelsOf({ points }: ShapeState): readonly Point[] {
+  return points
+    .filter(({ stage }) => stage === "minimum" || stage === "ladder" || stage === "flood")
+    .sort((a, b) => (a.concurrency ?? 0) - (b.concurrency ?? 0));
+}
+
+/**
+ * Requests per second of a closed-loop level. By tokens where there are any: they come all the time, while completions
+ * of a few long answers come in lumps.
+ */
+export function throughputOf(point: Point): number {
+  const tokens = point.outputTokens.mean ?? 0;
+  return tokens > 1 ? point.outputTokensPerSecond / tokens : point.completedRatePerSecond;
+}
+
+/** Time all finished points took. */
+export function spentMs(points: readonly Point[]): number {
+  return points.reduce((sum, point) => sum + point.settleMs + point.windowMs + point.drainMs, 0);
+}
+
+/** True once no new point may begin. */
+export function isOverBudget({ plan, points }: ShapeState): boolean {
+  return spentMs(points) >= plan.preset.budgetMs;
+}
+
+export function hasPoint({ points }: ShapeState, pointId: string): boolean {
+  return points.some((point) => point.pointId === pointId);
+}
+
+/** Settling takes at least so long, and two requests' stay; a level of a minute-long sweep less. */
+const SETTLE_MS_MIN = 5_000;
+const SETTLE_STAYS = 2;
+const SETTLE_SHARE_MAX = 1 / 3;
+/** More than this many times the best concurrency at once, and an open loop is over-saturated. */
+const IN_FLIGHT_FACTOR = 4;
+const IN_FLIGHT_MIN = 64;
+const PRECISION = 0.05;
+
+/** A task of this workload; its rule is filled in from the preset but for what `stop` says. */
+export function taskOf(
+  state: ShapeState,
+  about: Pick<PointTask, "stage" | "load"> & {
+    readonly stop: Pick<StopRule, "windowMsMin" | "windowMsMax" | "requests"> & Partial<StopRule>;
+    readonly repeat?: number;
+    readonly name?: string;
+  },
+): PointTask {
+  const { stage, load, stop, repeat = 0 } = about;
+  const { workload } = state;
+  const aloneMs = aloneOf(state)?.e2eMs ?? 0;
+  const settleMs = Math.max(SETTLE_STAYS * aloneMs, SETTLE_MS_MIN);
+  const suffix = repeat === 0 ? "" : `#${repeat + 1}`;
+  return {
+    pointId: about.name ?? `${workload.name}/${stage}-${loadName(load)}${suffix}`,
+    shape: workload.name,
+    stage,
+    load,
+    repeat,
+    stop: {
+      settleMsMin: Math.min(settleMs, stop.windowMsMax * SETTLE_SHARE_MAX),
+      precision: PRECISION,
+      decide: [],
+      untilStable: false,
+      inFlightMax: Math.max(IN_FLIGHT_MIN, IN_FLIGHT_FACTOR * (mostOf(state)?.concurrency ?? 0)),
+      ...stop,
+    },
+  };
+}
+
+/** `c8`, `r6.41`. */
+export function loadName(load: Load): string {
+  return load.mode === "closed" ? `c${load.concurrency}` : `r${rounded(load.ratePerSecond)}`;
+}
+
+/** Four digits: enough to tell levels apart, few enough to read, and the same on every machine. */
+export function rounded(ratePerSecond: number): number {
+  return Number(ratePerSecond.toPrecision(4));
+}

@@ -1,0 +1,93 @@
+import type { Objective } from "../objective.ts";
+import type { PointTask } from "../plan.ts";
+import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
+import { hasPoint, isOverBudget, rounded, type ShapeState, taskOf } from "../shape-state.ts";
+
+/** An end that stays open is tried this many times, each a step further out. */
+const OPEN_ENDS_MAX = 2;
+/** A rate that is new but closer to a known one than this would teach nothing. */
+const CLOSEST = 1.002;
+/** From a rate that stayed open the next one is at least so far. */
+const PAST_OPEN = 1.008;
+
+/** Closes in on the capacity of each objective in turn, by halving in the logarithm of the rate. */
+export function refine(state: ShapeState): PointTask | null {
+  const { plan, points } = state;
+  if (plan.rates.length > 0 || plan.concurrencies.length > 0) return null;
+  const done = points.filter(({ stage }) => stage === "refine").length;
+  if (done >= plan.preset.refine.probes * plan.objectives.length || isOverBudget(state))
+    return null;
+  for (const objective of plan.objectives) {
+    const rate = nextRate(state, objective);
+    if (rate !== null) return probe(state, objective, rate);
+  }
+  return null;
+}
+
+function nextRate(state: ShapeState, objective: Objective): number | null {
+  const tried = triedOf(state.points, objective.text);
+  const rate = rateWithin(tried, state.plan.preset.refine.ratio);
+  if (rate === null || spentOn(state, objective) >= state.plan.preset.refine.probes) return null;
+  const isKnown = tried.some(
+    ({ ratePerSecond, insisted }) => insisted && within(ratePerSecond, rate, CLOSEST),
+  );
+  return isKnown || hasPoint(state, probe(state, objective, rate).pointId) ? null : rate;
+}
+
+/**
+ * Where to look next. Close to the capacity itself no answer comes for hours: the two probes that matter lie a little
+ * below and a little above where it most likely is. A rate that stayed open is passed by a step.
+ */
+export function rateWithin(tried: readonly Tried[], ratio: number): number | null {
+  // A little less than half the width to each side.
+  const step = Math.sqrt(ratio) * 0.999;
+  const { pass, fail, open, lowest, highest } = bracketOf(tried);
+  if (pass === null && fail === null && open.length === 0) return lowest;
+  if (pass === null) return open.length < OPEN_ENDS_MAX && lowest !== fail ? lowest : null;
+  if (fail === null) {
+    return open.length < OPEN_ENDS_MAX && highest !== null ? highest * step ** open.length : null;
+  }
+  if (fail / pass <= ratio) return null;
+  const likely = likelyCapacity(tried, pass, fail);
+  const below = outward(likely / step, open, 1 / PAST_OPEN);
+  const above = outward(likely * step, open, PAST_OPEN);
+  // The side that leaves more unknown comes first.
+  const sides = [
+    { rate: below > pass * CLOSEST ? below : null, gap: likely / pass },
+    { rate: above * CLOSEST < fail ? above : null, gap: fail / likely },
+  ].sort((a, b) => b.gap - a.gap);
+  return sides.find(({ rate }) => rate !== null)?.rate ?? null;
+}
+
+/** Steps away from rates that stayed open. */
+function outward(from: number, open: readonly number[], step: number): number {
+  let rate = from;
+  while (open.some((held) => within(held, rate, PAST_OPEN))) rate *= step;
+  return rate;
+}
+
+function spentOn({ points }: ShapeState, objective: Objective): number {
+  const prefix = `refine(${objective.text})`;
+  return points.filter(({ pointId }) => pointId.includes(prefix)).length;
+}
+
+function probe(state: ShapeState, objective: Objective, ratePerSecond: number): PointTask {
+  const { arrivals, cv, preset } = state.plan;
+  const rate = rounded(ratePerSecond);
+  const { windowMsMin, windowMsMax, requests } = preset.window;
+  return taskOf(state, {
+    name: `${state.workload.name}/refine(${objective.text})-r${rate}`,
+    stage: "refine",
+    load: { mode: "open", arrivals, ratePerSecond: rate, cv },
+    stop: {
+      windowMsMin,
+      windowMsMax: windowMsMax * preset.refine.extend,
+      requests,
+      decide: [objective],
+    },
+  });
+}
+
+function within(a: number, b: number, ratio: number): boolean {
+  return Math.max(a, b) / Math.min(a, b) < ratio;
+}
