@@ -182,6 +182,7 @@ export class ScriptedEngine implements Target {
       bytesOut: 0,
       label: prompt.label,
       client: null,
+      savedTokens: null,
       session: null,
     };
   }
