@@ -66,7 +66,8 @@ export function refuse(
   const body = writeError(response, code, more);
   if (request.method === "HEAD") response.flushHeaders();
   else response.write(body);
-  endAfterDraining(request, response, clock);
+  if (waits) response.end();
+  else endAfterDraining(request, response, clock);
 }
 
 function endAfterDraining(request: IncomingMessage, response: ServerResponse, clock: Clock): void {

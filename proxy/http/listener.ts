@@ -12,6 +12,9 @@ export interface ListenerOptions extends Omit<ReceptionOptions, "connections" | 
   readonly clients: ClientLimits;
 }
 
+/** Kept for a client that takes nothing, beside one read from its engine; then the engine is held back. */
+const UNSENT_BYTES_MAX = 16_384;
+
 /** The data plane: raw Node requests in, answers out, nothing in between that buffers or rewrites them. */
 export class DataListener {
   readonly #options: ListenerOptions;
@@ -28,6 +31,7 @@ export class DataListener {
       connectionsCheckingInterval: clients.checkMs,
       keepAliveTimeout: clients.keepAliveMs,
       maxHeaderSize: clients.headerBytesMax,
+      highWaterMark: UNSENT_BYTES_MAX,
       noDelay: true,
       insecureHTTPParser: false,
       // Checked at the reception instead, so that the refusal has our shape.

@@ -156,6 +156,7 @@ export class Reception {
     if (this.#options.drain.isDraining) return "draining";
     if (!path.startsWith("/v1/")) return "not_found";
     if (isControlPath(path)) return "forbidden";
+    if (saidBytes(request) > this.#options.bodyBytesMax) return "body_too_large";
     return routeOfPath(path) !== "other" && method !== "POST" && method !== "OPTIONS"
       ? "method_not_allowed"
       : null;
@@ -178,6 +179,11 @@ export class Reception {
     this.#options.connections.refuses(response);
     refuse(request, response, this.#options.clock, { ...refusal, headers });
   }
+}
+
+/** The length a body is said to have; 0 for one that comes in chunks, which is counted as it comes. */
+function saidBytes({ headers }: IncomingMessage): number {
+  return Number(headers["content-length"] ?? 0);
 }
 
 /** What a request wants to hear before it sends its body; HTTP/1.0 knew no such thing (RFC 9110 §10.1.1). */

@@ -29,8 +29,6 @@ export function readRequestBody(
   incoming: IncomingMessage,
   { bytesMax, budget, peek }: BodyOptions,
 ): Promise<BodyResult> {
-  const declared = Number(incoming.headers["content-length"] ?? 0);
-  if (declared > bytesMax) return Promise.resolve({ kind: "too-large" });
   const body = new HeldBody(budget);
   return new Promise((resolve) => {
     const fail = (kind: "too-large" | "no-room" | "gone"): void => {

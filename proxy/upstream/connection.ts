@@ -9,6 +9,8 @@ export const CONNECTIONS_MAX = 1024;
 /** All four engines close idle connections after 5 s; ours must be the first to let go. */
 const KEEP_ALIVE_MS = 3_000;
 /** Only frees the socket: the limit that counts is `connectMs` of http/deadlines.ts, which is shorter. */
+/** Read ahead of a client that takes nothing, beside the one read of up to 64 KiB that is under way then. */
+const READ_AHEAD_BYTES = 16_384;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What an engine behind a URL wants of those who connect. Belongs to that replica alone and is never shown. */
@@ -52,6 +54,7 @@ export function openConnection(origin: string, options: ConnectionOptions = {}):
     bodyTimeout: 0,
     connect: {
       timeout: CONNECT_TIMEOUT_MS,
+      highWaterMark: READ_AHEAD_BYTES,
       ...socketOptions(options.tls),
     },
   };

@@ -2,6 +2,11 @@ import { connect, type Socket } from "node:net";
 import { until } from "./fleet.ts";
 import { type Answer, readAnswers } from "./http-answer.ts";
 
+export interface RawClientOptions {
+  readonly isHead?: boolean;
+  readonly isDeaf?: boolean;
+}
+
 /** A client that says exactly what it is told, byte for byte, and keeps what it hears. */
 export class RawClient {
   readonly socket: Socket;
@@ -26,9 +31,14 @@ export class RawClient {
     });
   }
 
-  static async connect(url: string, { isHead = false } = {}): Promise<RawClient> {
+  /** `isDeaf`: takes nothing from the network until its socket is resumed. */
+  static async connect(
+    url: string,
+    { isHead = false, isDeaf = false }: RawClientOptions = {},
+  ): Promise<RawClient> {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
+    if (isDeaf) socket.pause();
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);

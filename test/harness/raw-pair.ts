@@ -1,14 +1,14 @@
 import { type RunningProxy, type ServeOptions, startProxy } from "../../proxy/serve.ts";
 import { MODEL, until } from "./fleet.ts";
 import type { Answer } from "./http-answer.ts";
-import { RawClient } from "./raw-client.ts";
+import { RawClient, type RawClientOptions } from "./raw-client.ts";
 import { RawUpstream } from "./raw-upstream.ts";
 
 export interface RawPair {
   readonly proxy: RunningProxy;
   readonly upstream: RawUpstream;
   /** Opens a connection that says nothing yet. */
-  client(options?: { isHead?: boolean }): Promise<RawClient>;
+  client(options?: RawClientOptions): Promise<RawClient>;
   /** Says `bytes` on a connection of their own and returns the first `count` answers. */
   ask(bytes: string | Buffer, count?: number): Promise<Answer[]>;
   stop(): Promise<void>;
@@ -24,7 +24,7 @@ export async function startRawPair(options: Partial<ServeOptions> = {}): Promise
     ...options,
   });
   await until(() => proxy.fleet.views()[0]?.state === "up", "the engine is up");
-  const client = (how: { isHead?: boolean } = {}): Promise<RawClient> =>
+  const client = (how: RawClientOptions = {}): Promise<RawClient> =>
     RawClient.connect(proxy.dataUrl, how);
   return {
     proxy,

@@ -52,6 +52,11 @@ export class RawUpstream {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Handed to open connections so far. */
+  get bytesWritten(): number {
+    return [...this.#sockets].reduce((sum, socket) => sum + socket.bytesWritten, 0);
+  }
+
   /** Open connections. */
   get open(): number {
     return this.#sockets.size;
