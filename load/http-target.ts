@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ConnectionOptions } from "node:tls";
 import { type Dispatcher, Pool } from "undici";
 import type { Clock } from "../engines/clock.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -18,6 +19,13 @@ export interface HttpTargetOptions {
   readonly exactLength: boolean;
   /** Dialect that forces the length where it is not `engine`: a proxy speaks for engines of another. */
   readonly forceWith?: Engine;
+  /** Sent with every request, a flat list of names and values: keys, mostly. */
+  readonly headers?: readonly string[];
+  /** Certificates, as node:tls takes them. */
+  readonly connect?: Pick<
+    ConnectionOptions,
+    "ca" | "cert" | "key" | "rejectUnauthorized" | "servername"
+  >;
 }
 
 /** An engine closes idle connections after 5 s; we must be first. */
@@ -40,11 +48,12 @@ export class HttpTarget implements Target {
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0,
       bodyTimeout: 0,
+      ...(options.connect === undefined ? {} : { connect: { ...options.connect } }),
     });
   }
 
   send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
-    const { clock, engine, model, exactLength, forceWith = engine } = this.#options;
+    const { clock, engine, model, exactLength, forceWith = engine, headers } = this.#options;
     const open = { model, ...prompt.body, stream: true, stream_options: { include_usage: true } };
     const full = exactLength
       ? forceWith.forceLength(open, prompt.outputTokens)
@@ -67,12 +76,12 @@ export class HttpTarget implements Target {
     timer.routed(this.label, engine, null);
     return new Promise((resolve) => {
       const reception = new Reception(timer, signal, resolve);
-      const session = prompt.session === null ? {} : { "x-pitot-session": prompt.session };
+      const session = prompt.session === null ? [] : ["x-pitot-session", prompt.session];
       this.#pool.dispatch(
         {
           path: PATHS[prompt.route],
           method: "POST",
-          headers: { "content-type": "application/json", ...session },
+          headers: ["content-type", "application/json", ...session, ...(headers ?? [])],
           body,
         },
         reception,

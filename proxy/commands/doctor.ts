@@ -1,15 +1,11 @@
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { Examination } from "../doctor/examination.ts";
-import type { ConnectionOptions } from "../upstream/connection.ts";
 import type { ReplicaSpec } from "../upstream/fleet.ts";
+import { type ConnectionFlags, connectionOf, withConnectionFlags } from "./connection-flags.ts";
 import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
 
-interface DoctorFlags {
+interface DoctorFlags extends ConnectionFlags {
   readonly config?: string;
-  readonly apiKey?: string;
-  readonly ca?: string;
-  readonly insecure?: true;
   readonly model?: string;
   readonly request: boolean;
   readonly idleWatch: number;
@@ -22,16 +18,13 @@ const IDLE_WATCH_S = 4;
 
 /** `pitot doctor`: what answers at a URL, what of it can be measured, and what to change. */
 export function doctorCommand(): Command {
-  return new Command("doctor")
+  return withConnectionFlags(new Command("doctor"))
     .description("examine engines: what they are, what of them can be measured, what to change")
     .argument("[url...]", "engines or proxies, http://host:port")
     .option(
       "-c, --config <file>",
       "examine the replicas of a pitot.yaml, each with its own key and certificates",
     )
-    .option("--api-key <key>", "sent as Authorization: Bearer (PITOT_API_KEY when absent)")
-    .option("--ca <file>", "certificates in PEM to trust")
-    .option("--insecure", "take any certificate")
     .option("--model <name>", "model to ask (the first it lists when absent)")
     .option("--no-request", "send nothing that makes the engine work")
     .option("--idle-watch <s>", "how long a silent connection is watched", watchFlag, IDLE_WATCH_S)
@@ -83,7 +76,7 @@ async function fromFlags(
 ): Promise<readonly ReplicaSpec[]> {
   const { originOf } = await import("../upstream/replica-set.ts");
   const { FleetError } = await import("../upstream/fleet.ts");
-  const connection = await connectionOf(flags);
+  const connection = connectionOf(flags);
   try {
     return texts.map((text) => ({ url: originOf(text), ...connection }));
   } catch (error) {
@@ -105,33 +98,6 @@ async function fromFile(file: string | undefined): Promise<readonly ReplicaSpec[
       url: originOf(spec.url),
     }));
   });
-}
-
-/** Key and certificates; checked before anything is sent. @throws {CommandError} naming the flag that cannot be used. */
-async function connectionOf(flags: DoctorFlags): Promise<ConnectionOptions> {
-  const { connectionFault } = await import("../upstream/connection.ts");
-  const apiKey = flags.apiKey ?? process.env["PITOT_API_KEY"];
-  const tls = {
-    ...(flags.ca === undefined ? {} : { ca: pem(flags.ca) }),
-    ...(flags.insecure === true ? { insecure: true } : {}),
-  };
-  const options = { ...(apiKey === undefined || apiKey === "" ? {} : { apiKey }), tls };
-  const fault = connectionFault(options);
-  if (fault === null) return options;
-  throw new CommandError(
-    EXIT.usage,
-    fault.includes("certificate")
-      ? `--ca ${flags.ca} is no certificate: give it in PEM.`
-      : `--api-key: ${fault}`,
-  );
-}
-
-function pem(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    throw new CommandError(EXIT.usage, `--ca ${file} cannot be read: check the path.`);
-  }
 }
 
 function watchFlag(text: string): number {

@@ -1,15 +1,20 @@
-import { request } from "undici";
 import { systemClock } from "../../engines/clock.ts";
-import type { Engine, ProbeAnswer, Recognition } from "../../engines/engine.ts";
-import { identify } from "../../engines/identify.ts";
+import type { Engine, Recognition } from "../../engines/engine.ts";
 import { engines } from "../../engines/index.ts";
 import { HttpTarget } from "../../load/http-target.ts";
+import { keyProblem } from "../doctor/problem.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  openConnection,
+  socketOptions,
+} from "../upstream/connection.ts";
+import { recognise } from "../upstream/recognise.ts";
 import { FleetError } from "../upstream/fleet.ts";
 import { originOf } from "../upstream/replica-set.ts";
+import { type ConnectionFlags, connectionOf } from "./connection-flags.ts";
 import { CommandError, EXIT } from "./exit.ts";
 
-/** How long a target may take to say what it is. */
-const PROBE_TIMEOUT_MS = 5_000;
 /** The one request that tries out forced lengths: unusual enough not to be where an answer ends by itself. */
 const FORCED_TOKENS = 3;
 const LENGTH_TIMEOUT_MS = 30_000;
@@ -23,32 +28,43 @@ export interface OpenTarget {
 
 /**
  * Recognises what answers at a URL and makes it a target.
- * @throws {CommandError} 2 for a bad URL or unknown model, 3 when nothing answers.
+ * @throws {CommandError} 1 when a key is missing or wrong, 2 for a bad URL or unknown model, 3 when nothing answers.
  */
-export async function openTarget(text: string, wanted: string | undefined): Promise<OpenTarget> {
+export async function openTarget(
+  text: string,
+  wanted: string | undefined,
+  flags: ConnectionFlags = {},
+): Promise<OpenTarget> {
   const url = originFlag(text);
-  let reached = false;
-  let reason = "no answer";
-  const get = async (path: string, signal: AbortSignal): Promise<ProbeAnswer> => {
-    try {
-      const { statusCode, headers, body } = await request(url + path, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
-      });
-      reached = true;
-      const flat = Object.fromEntries(
-        Object.entries(headers).map(([name, value]) => [name, String(value)]),
-      );
-      return { path, status: statusCode, headers: flat, body: await body.text() };
-    } catch (error) {
-      reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      return { path, status: 0, headers: {}, body: "" };
-    }
-  };
-  const recognition = await identify(get, new AbortController().signal);
-  if (!reached)
+  const options = connectionOf(flags);
+  const connection = openConnection(url, options);
+  try {
+    return await open(url, wanted, { connection, options });
+  } finally {
+    await connection.pool.destroy();
+  }
+}
+
+interface Reached {
+  readonly connection: Connection;
+  readonly options: ConnectionOptions;
+}
+
+async function open(
+  url: string,
+  wanted: string | undefined,
+  { connection, options }: Reached,
+): Promise<OpenTarget> {
+  const { recognition, models } = await recognise(connection, new AbortController().signal);
+  if (models.status === 0)
     throw new CommandError(
       EXIT.unreachable,
-      `nothing answers at ${url} (${reason}): check the address and that the engine runs.`,
+      `nothing answers at ${url} (${models.body}): check the address and that the engine runs.`,
+    );
+  if (models.status === 401 || models.status === 403)
+    throw new CommandError(
+      EXIT.failure,
+      keyProblem(url, models.status, connection.headers.length > 0),
     );
   const served = recognition.models.map((model) => model.id);
   const model = wanted ?? served[0];
@@ -61,7 +77,8 @@ export async function openTarget(text: string, wanted: string | undefined): Prom
     );
   }
   const engine = engines[recognition.engine];
-  const forceWith = recognition.engine === "openai" ? await lengthForcer(url, model) : engine;
+  const forceWith =
+    recognition.engine === "openai" ? await lengthForcer(connection, model) : engine;
   const target = new HttpTarget({
     url,
     model,
@@ -69,6 +86,8 @@ export async function openTarget(text: string, wanted: string | undefined): Prom
     clock: systemClock,
     exactLength: forceWith !== null,
     ...(forceWith === null ? {} : { forceWith }),
+    headers: connection.headers,
+    connect: socketOptions(options.tls),
   });
   return { target, model, engine, recognition };
 }
@@ -77,12 +96,13 @@ export async function openTarget(text: string, wanted: string | undefined): Prom
  * The dialect whose fields make a server of unknown kind produce an exact length, tried with one request of three tokens: a
  * proxy in front of engines hands the fields on, a hosted service refuses or ignores them. `null` when none does.
  */
-async function lengthForcer(url: string, model: string): Promise<Engine | null> {
+async function lengthForcer(connection: Connection, model: string): Promise<Engine | null> {
   const ask = { model, messages: [{ role: "user", content: "Hello" }] };
   try {
-    const { statusCode, body } = await request(`${url}/v1/chat/completions`, {
+    const { statusCode, body } = await connection.pool.request({
+      path: "/v1/chat/completions",
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: ["content-type", "application/json", ...connection.headers],
       body: JSON.stringify(engines.vllm.forceLength(ask, FORCED_TOKENS)),
       signal: AbortSignal.timeout(LENGTH_TIMEOUT_MS),
     });

@@ -1,11 +1,12 @@
 import { Command, Option } from "commander";
 import type { TraceRow } from "../../load/trace.ts";
 import type { TraceFormatName } from "../../load/trace-formats/index.ts";
+import { type ConnectionFlags, withConnectionFlags } from "./connection-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
 
-interface ReplayFlags {
+interface ReplayFlags extends ConnectionFlags {
   readonly target: string;
   readonly format?: TraceFormatName;
   readonly speed: number;
@@ -25,7 +26,7 @@ const FORMATS = ["pitot", "azure", "burstgpt", "bailian", "mooncake", "vllm", "g
 
 /** `pitot replay`: real request shapes, at their recorded moments, against an engine or the proxy. */
 export function replayCommand(): Command {
-  return new Command("replay")
+  return withConnectionFlags(new Command("replay"))
     .description("drive a trace of request shapes at its recorded moments")
     .argument(
       "<trace>",
@@ -59,7 +60,7 @@ async function runReplay(name: string, flags: ReplayFlags): Promise<void> {
   const { openTarget } = await import("./open-target.ts");
   const { untilInterrupted } = await import("./until-interrupted.ts");
   const cut = await readWindow(name, flags);
-  const { target, model, recognition } = await openTarget(flags.target, flags.model);
+  const { target, model, recognition } = await openTarget(flags.target, flags.model, flags);
   const trace = await fit(cut, recognition.models.find((card) => card.id === model)?.maxModelLen);
   const stop = new AbortController();
   void untilInterrupted().then(() => stop.abort());

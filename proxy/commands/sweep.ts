@@ -2,12 +2,13 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { Point } from "../../load/results/smoke-point.ts";
 import type { RunFolder, RunManifest } from "../../load/results/smoke-run.ts";
 import type { Shape } from "../../load/sweep/smoke.ts";
+import { type ConnectionFlags, withConnectionFlags } from "./connection-flags.ts";
 import { EXIT } from "./exit.ts";
 import { integerFlag } from "./number-flag.ts";
 import type { OpenTarget } from "./open-target.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
-interface SweepFlags {
+interface SweepFlags extends ConnectionFlags {
   readonly preset: "smoke";
   readonly shape: Shape;
   readonly model?: string;
@@ -20,7 +21,7 @@ const SEED_MAX = 2 ** 31 - 1;
 
 /** `pitot sweep`: how fast is this engine, from one request at a time to a flood. */
 export function sweepCommand(): Command {
-  return new Command("sweep")
+  return withConnectionFlags(new Command("sweep"))
     .description("measure an engine from one request at a time to a flood")
     .argument("<url>", "engine or proxy to measure")
     .addOption(new Option("--preset <name>", "how thoroughly").choices(["smoke"]).default("smoke"))
@@ -39,7 +40,7 @@ async function runSweep(url: string, flags: SweepFlags): Promise<void> {
   const { openTarget } = await import("./open-target.ts");
   const { smokeSweep, shapeName } = await import("../../load/sweep/smoke.ts");
   const { systemClock } = await import("../../engines/clock.ts");
-  const opened = await openTarget(url, flags.model);
+  const opened = await openTarget(url, flags.model, flags);
   const shape = shapeName(flags.shape);
   const { run, runId } = await openRun(opened, flags, shape);
   const stop = new AbortController();

@@ -1,10 +1,11 @@
 import type { Clock } from "../../engines/clock.ts";
-import type { EngineStats, ProbeAnswer, Recognition } from "../../engines/engine.ts";
+import type { EngineStats, Recognition } from "../../engines/engine.ts";
 import { fillStats, NO_STATS } from "../../engines/engine-stats.ts";
-import { identify } from "../../engines/identify.ts";
+import { MODELS_PATH } from "../../engines/recognition.ts";
 import { engines } from "../../engines/index.ts";
 import { type Connection, type ConnectionOptions, openConnection } from "../upstream/connection.ts";
 import { probeGet } from "../upstream/probe.ts";
+import { recognise } from "../upstream/recognise.ts";
 import { adviceOn } from "./advice.ts";
 import {
   type ConnectionFacts,
@@ -29,7 +30,6 @@ import { askTwice } from "./small-request.ts";
 export const EXAMINATION_LIMIT_MS = 18_000;
 /** Longer than Pitot itself keeps an idle connection, and no longer than a person waits gladly. */
 export const IDLE_WATCH_MS = 4_000;
-const MODELS_PATH = "/v1/models";
 
 export interface ExamineOptions extends ConnectionOptions {
   readonly clock: Clock;
@@ -155,20 +155,6 @@ function limitsOf({ models }: Recognition, stats: EngineStats): Limits {
     sequencesMax: stats.maxSequences,
     kvCacheTokens: stats.kvCapacityTokens,
   };
-}
-
-/** Recognises, and keeps the answer of the model list, which says why nothing was recognised. */
-async function recognise(
-  connection: Connection,
-  signal: AbortSignal,
-): Promise<{ readonly recognition: Recognition; readonly models: ProbeAnswer }> {
-  let models: ProbeAnswer = { path: MODELS_PATH, status: 0, headers: {}, body: "" };
-  const recognition = await identify(async (path, within) => {
-    const answer = await probeGet(connection, path, within);
-    if (path === MODELS_PATH) models = answer;
-    return answer;
-  }, signal);
-  return { recognition, models };
 }
 
 /** Reads every page of statistics the engine may have; the last of its list is the one with a switch. */

@@ -45,7 +45,8 @@ export function answerProblem(
   return `${url} answers HTTP, but ${path} (status ${status}) is no model list: it is no inference engine, or something in front answers for it.`;
 }
 
-function keyProblem(url: string, status: number, hasKey: boolean): string {
+/** What to do about a 401 or 403. */
+export function keyProblem(url: string, status: number, hasKey: boolean): string {
   return hasKey
     ? `${url} does not take the key it was given (${status}): check it with whoever started the engine.`
     : `${url} wants a key (${status}): give it with --api-key or PITOT_API_KEY, and to the proxy as apiKey of this replica.`;
