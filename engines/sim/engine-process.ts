@@ -61,7 +61,7 @@ export class EngineProcess {
     this.books = new Books(persona.borders, () => core.stats());
     core.onStep = (step) => {
       this.books.stepped(step);
-      this.lag.observe(clock.nowMs() - step.atMs);
+      this.lag.observe(step.atMs, clock.nowMs());
     };
     const desk = {
       ...around,

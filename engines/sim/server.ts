@@ -139,7 +139,7 @@ class SimulatedServer implements SimulatedEngine {
       faults: this.#faults.faults,
       met: this.#faults.met,
       stats: this.stats(),
-      lag: this.#process.lag.view(),
+      lag: this.#process.lag.view(this.#clock.nowMs()),
     };
   }
 
