@@ -50,6 +50,7 @@ export class Generation {
     const { body, persona } = parts;
     this.#continuous =
       parts.inference.counts === "always" ||
+      (parts.inference.counts === "finish" && body.timingsPerToken) ||
       (body.streamOptions?.continuous_usage_stats === true &&
         persona.continuousUsage(body.streamOptions));
     const seesTokens = body.tokenIds || body.logprobs !== null || !body.detokenize;

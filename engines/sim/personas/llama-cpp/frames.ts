@@ -28,23 +28,23 @@ interface Rest {
 export class ChatWriter implements AnswerWriter {
   readonly #answer: Answer;
   readonly #content: FrameTemplate;
-  #opened = false;
+  readonly #opened = new Set<number>();
 
   constructor(answer: Answer) {
     this.#answer = answer;
-    this.#content = new FrameTemplate((text) => this.#frame({ content: text }, {}));
+    this.#content = new FrameTemplate((text) => this.#frame(0, { content: text }, {}));
   }
 
-  open(): string {
-    if (this.#opened) return "";
-    this.#opened = true;
-    return this.#frame({ role: "assistant", content: null }, {});
+  open(choice: number): string {
+    if (this.#opened.has(choice)) return "";
+    this.#opened.add(choice);
+    return this.#frame(choice, { role: "assistant", content: null }, {});
   }
 
   add(part: Part, { usage, timings }: Extras): string {
-    if (part.channel === "content" && part.tokens.length === 0 && timings === null)
-      return this.#content.with(part.text);
-    return this.#frame(deltaOf(part), { part, ...timed(usage, timings) });
+    const plain = part.channel === "content" && part.choice === 0 && part.tokens.length === 0;
+    if (plain && timings === null) return this.#content.with(part.text);
+    return this.#frame(part.choice, deltaOf(part), { part, ...timed(usage, timings) });
   }
 
   finish(part: Part, ending: Ending, extras: Extras): string {
@@ -54,11 +54,11 @@ export class ChatWriter implements AnswerWriter {
         : this.add(part, { ...extras, timings: null });
     // Timings ride on the very last frame: this one unless usage follows.
     const timings = this.#answer.wishes.usageFrame ? null : extras.timings;
-    return last + this.#frame({}, { ending, ...timed(extras.usage, timings) });
+    return last + this.#frame(part.choice, {}, { ending, ...timed(extras.usage, timings) });
   }
 
   progress(progress: Progress): string {
-    return this.open() + this.#frame({}, { prompt_progress: progressOf(progress) });
+    return this.open(0) + this.#frame(0, {}, { prompt_progress: progressOf(progress) });
   }
 
   usage(counts: Counts, timings: Timings): string {
@@ -97,13 +97,13 @@ export class ChatWriter implements AnswerWriter {
     return { frames: failureFrame(message), cut: false };
   }
 
-  #frame(delta: object, rest: Rest): string {
+  #frame(index: number, delta: object, rest: Rest): string {
     const { part, ending, ...more } = rest;
     const { logprobs } = this.#answer.wishes;
     const tokens = part?.tokens ?? [];
     const choice = {
       finish_reason: ending?.reason ?? null,
-      index: part?.choice ?? 0,
+      index,
       delta,
       ...(logprobs === null || tokens.length === 0
         ? {}
@@ -128,7 +128,8 @@ export class CompletionWriter implements AnswerWriter {
   }
 
   add(part: Part, { usage, timings }: Extras): string {
-    if (part.tokens.length === 0 && timings === null) return this.#text.with(part.text);
+    if (part.choice === 0 && part.tokens.length === 0 && timings === null)
+      return this.#text.with(part.text);
     return this.#frame(part, { part, ...timed(usage, timings) });
   }
 
