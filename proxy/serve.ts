@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../engines/clock.ts";
-import { systemRandom } from "../engines/random.ts";
+import { type Random, systemRandom } from "../engines/random.ts";
 import { AdminListener } from "./admin/admin-listener.ts";
 import { releaseOf } from "./admin/app.ts";
 import type { ListenAddress } from "./config/listen.ts";
@@ -14,9 +14,11 @@ import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import type { Feed } from "./telemetry/feed.ts";
-import { type History, openHistory } from "./telemetry/store/history.ts";
+import { openHistory } from "./telemetry/store/history.ts";
+import { prepareSinks } from "./telemetry/open-sinks.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";
-import { createTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
+import { createTelemetry, type Telemetry, type TelemetryParts } from "./telemetry/telemetry.ts";
+import { Traces } from "./telemetry/traces.ts";
 import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
 import { ReplicaSet } from "./upstream/replica-set.ts";
 
@@ -75,9 +77,12 @@ const FIRST_PROBES_MS = 1_500;
  */
 export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
   const clock = options.clock ?? systemClock;
-  const history = await openHistory(options.telemetry ?? {}, clock);
-  const parts = assemble(options, clock, history);
-  const { data, admin, replicas, telemetry, change, release } = parts;
+  const given = options.telemetry ?? {};
+  const kept: KeptParts = {
+    history: await openHistory(given, clock),
+    openSinks: await prepareSinks(given, { clock, release: releaseOf(packageRoot()) }),
+  };
+  const { data, admin, replicas, telemetry, change, release } = assemble(options, clock, kept);
   try {
     for (const replica of options.replicas) replicas.add(replica);
     await data.listen();
@@ -107,6 +112,9 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
   };
 }
 
+/** What has to be opened before the rest can be put together. */
+type KeptParts = Required<Pick<TelemetryParts, "history" | "openSinks">>;
+
 interface Parts {
   readonly data: DataListener;
   readonly admin: AdminListener;
@@ -118,7 +126,7 @@ interface Parts {
 }
 
 /** The composition root: every part once, in the order they depend on each other. */
-function assemble(options: ServeOptions, clock: Clock, history: History | null): Parts {
+function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
   const random = systemRandom();
   const replicas = new ReplicaSet({
     clock,
@@ -132,7 +140,7 @@ function assemble(options: ServeOptions, clock: Clock, history: History | null):
   const telemetry = createTelemetry({
     clock,
     fleet: replicas,
-    history,
+    ...kept,
     ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
   });
   const services = forwardServices(options, {
@@ -140,6 +148,7 @@ function assemble(options: ServeOptions, clock: Clock, history: History | null):
     random,
     replicas,
     feed: telemetry.feed,
+    traces: tracesFor(options.telemetry, random),
     onFault: (error) => {
       tellFault(telemetry.feed, clock.nowMs(), error);
     },
@@ -180,6 +189,12 @@ function tellFault(feed: Feed, atMs: number, error: unknown): void {
   const message = `a request ended in an error nobody expected: ${what}`;
   process.emitWarning(message);
   feed.event({ atMs, kind: "internal-error", subject: "proxy", message });
+}
+
+function tracesFor(options: TelemetryOptions | undefined, random: Random): Traces {
+  const otlp = options?.otlp;
+  const makesSpans = otlp !== undefined && otlp.traces !== false;
+  return new Traces(random, { makesSpans, sampleRatio: otlp?.sampleRatio ?? 1 });
 }
 
 /** The checkout or the installed package: sources lie one level below it, built files two. */

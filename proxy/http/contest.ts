@@ -123,11 +123,13 @@ export class Contest {
   ): Promise<AttemptResult> {
     const { services, request, response, limits, isReplayable, tried, wish, mayRetry } =
       this.#parts;
-    const { clock, replicas, deadlines, queue } = services;
+    const { clock, replicas, deadlines, queue, traces } = services;
     tried.add(replica);
     replica.charge();
     const mark = replica.breakers.of(wish.model).sent();
     timer.routed(replica.id, replica.engine, decision);
+    const span = traces.child(timer.start.trace);
+    if (span !== null) timer.traced(span.spanId);
     const attempt = new Attempt(
       {
         request,
@@ -140,6 +142,7 @@ export class Contest {
         mayRetry,
         onFault: services.onFault,
         number: tried.size,
+        traceHeaders: span === null ? [] : ["traceparent", span.traceparent],
         claims: (claimant) => this.#claims(claimant),
       },
       timer,

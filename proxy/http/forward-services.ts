@@ -4,6 +4,7 @@ import { QUEUE, Queue, type QueueOptions } from "../admission/queue.ts";
 import type { PolicyName } from "../routing/policies/index.ts";
 import { Router } from "../routing/router.ts";
 import type { Feed } from "../telemetry/feed.ts";
+import { Traces } from "../telemetry/traces.ts";
 import { BREAKER, type BreakerOptions } from "../upstream/health/breaker.ts";
 import type { ReplicaSet } from "../upstream/replica-set.ts";
 import { AnswerLengths } from "./answer-lengths.ts";
@@ -25,6 +26,7 @@ export interface ForwardServices {
   readonly retryBudget: RetryBudget;
   readonly hedging: Hedging;
   readonly lengths: AnswerLengths;
+  readonly traces: Traces;
   /** Told of an error nobody expected; the request it struck is answered with a 500. */
   readonly onFault: (error: unknown) => void;
 }
@@ -39,7 +41,8 @@ export interface ForwardOptions {
   readonly queue?: Partial<QueueOptions>;
 }
 
-type Given = Pick<ForwardServices, "clock" | "random" | "replicas" | "feed" | "onFault">;
+type Given = Pick<ForwardServices, "clock" | "random" | "replicas" | "feed" | "onFault"> &
+  Partial<Pick<ForwardServices, "traces">>;
 
 /** Puts the services of forwarding together. The caller stops `deadlines`. */
 export function forwardServices(options: ForwardOptions, given: Given): ForwardServices {
@@ -55,5 +58,6 @@ export function forwardServices(options: ForwardOptions, given: Given): ForwardS
     queue: new Queue(clock, { ...QUEUE, ...options.queue }),
     hedging: new Hedging(clock, { ...HEDGE, ...options.hedging }),
     lengths: new AnswerLengths(),
+    traces: given.traces ?? new Traces(random, { makesSpans: false, sampleRatio: 0 }),
   };
 }

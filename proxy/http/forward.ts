@@ -10,6 +10,7 @@ import type { AttemptResult, Unanswered } from "./attempt-result.ts";
 import { Contest } from "./contest.ts";
 import { sendError, sendHeld } from "./error-answer.ts";
 import type { ForwardServices } from "./forward-services.ts";
+import { headerOf } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import { backoffMs, bestOf, nextStep, RETRY_STATUSES, type RetryState } from "./retry.ts";
 
@@ -49,7 +50,9 @@ export class Forwarding {
     this.#response = response;
     const bytesIn = body.length;
     this.#isReplayable = bytesIn <= retries.replayBytesMax;
-    const start = { id, route, model, streamed, startedMs, bytesIn, session };
+    const traceparent = headerOf(request.headers, "traceparent");
+    const trace = services.traces.open(traceparent, headerOf(request.headers, "tracestate"));
+    const start = { id, route, model, streamed, startedMs, bytesIn, session, trace };
     this.#timer = new ExchangeTimer({ ...start, origin: "real" }, clock);
     this.#wish = { model, session, bodyBytes: bytesIn };
     const limits = deadlines.of(model);

@@ -9,7 +9,9 @@ import { Feed, type FeedListener } from "./feed.ts";
 import { floorTo, HISTORY_BYTES_MAX, Ladder } from "./ladder.ts";
 import { ModelLabels } from "./model-labels.ts";
 import { GOODPUT_DEFAULT, type TelemetryOptions } from "./options.ts";
+import type { OpenSinks } from "./open-sinks.ts";
 import { Prometheus } from "./prometheus.ts";
+import type { Sink } from "./sink.ts";
 import type { AlertChange } from "./slo/slo.ts";
 import { SloDesk } from "./slo/slo-desk.ts";
 import type { History } from "./store/history.ts";
@@ -45,6 +47,8 @@ export interface TelemetryParts {
   readonly options?: TelemetryOptions;
   /** What survives a restart; its contents are taken back at once. */
   readonly history?: History | null;
+  /** Where the stream goes besides: the log, a collector. */
+  readonly openSinks?: OpenSinks;
 }
 
 /** Builds the listeners and starts their one timer. */
@@ -68,11 +72,18 @@ class Meter implements Telemetry {
   readonly #models: ModelLabels;
   readonly #facts = new FactReader();
   readonly #history: History | null;
+  readonly #sinks: readonly Sink[];
   readonly #listeners = new Set<(tick: Tick, judged: boolean) => void>();
   #pending: Exchange[] = [];
   #cancelTick: Cancel = () => {};
 
-  constructor({ clock, fleet, options = {}, history = null }: TelemetryParts) {
+  constructor({
+    clock,
+    fleet,
+    options = {},
+    history = null,
+    openSinks = () => [],
+  }: TelemetryParts) {
     this.#clock = clock;
     this.#history = history;
     this.#models = new ModelLabels(fleet);
@@ -90,6 +101,7 @@ class Meter implements Telemetry {
       goodput: this.traffic.goodput,
       slos: options.slos ?? [],
     });
+    this.#sinks = openSinks(this.prometheus.families);
     this.slos = new SloDesk(options.slos ?? [], clock.nowMs(), (change) => {
       this.feed.event(alertEvent(change, clock.nowMs()));
     });
@@ -142,6 +154,7 @@ class Meter implements Telemetry {
   async stop(): Promise<void> {
     this.#cancelTick();
     this.settle();
+    await Promise.all(this.#sinks.map((sink) => sink.stop()));
     if (this.#history === null) return;
     // The running second is written as far as it got.
     this.traffic.tick();
@@ -171,6 +184,7 @@ class Meter implements Telemetry {
       const tick = this.traffic.tick();
       const judged = this.slos.tick(closesMs);
       this.#history?.keep(closesMs);
+      this.#flush(closesMs);
       for (const listener of this.#listeners) listener(tick, judged);
     }
   }
@@ -192,6 +206,14 @@ class Meter implements Telemetry {
     this.slos.take(fact);
     this.prometheus.take(fact);
     this.#history?.ended(fact.exchange);
+    for (const sink of this.#sinks) sink.take(fact);
+  }
+
+  #flush(nowMs: number): void {
+    for (const sink of this.#sinks) {
+      sink.flush(nowMs);
+      this.prometheus.dropped(sink.name, sink.dropped);
+    }
   }
 }
 
