@@ -22,8 +22,8 @@ export interface AttemptParts {
   readonly limits: TimeLimits;
   /** 1 for the first try. */
   readonly number: number;
-  /** This attempt's place in the trace, when we make spans: instead of the client's own `traceparent`. */
-  readonly traceHeaders: readonly string[];
+  /** The replica's headers, and this attempt's place in the trace: instead of the client's of the same names. */
+  readonly ownHeaders: readonly string[];
   /** `fresh`: a socket that has carried nothing yet, whatever the pool has at hand. */
   readonly lane: "pooled" | "fresh";
   /** Whether the body will be needed again should this try fail. */
@@ -84,14 +84,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   run(): Promise<AttemptResult> {
-    const { request, replica, lane, traceHeaders } = this.#parts;
+    const { request, replica, lane, ownHeaders } = this.#parts;
     const options = {
       path: request.target,
       method: request.method,
-      headers: withReplicaHeaders(
-        withReplicaHeaders(request.headers, replica.headers),
-        traceHeaders,
-      ),
+      headers: withReplicaHeaders(request.headers, ownHeaders),
       // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
       body: request.body.payload() as Buffer | null,
     };

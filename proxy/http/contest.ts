@@ -142,7 +142,10 @@ export class Contest {
         mayRetry,
         onFault: services.onFault,
         number: tried.size,
-        traceHeaders: span === null ? [] : ["traceparent", span.traceparent],
+        ownHeaders: [
+          ...replica.headers,
+          ...(span === null ? [] : ["traceparent", span.traceparent]),
+        ],
         claims: (claimant) => this.#claims(claimant),
       },
       timer,
