@@ -84,7 +84,7 @@ function deployment(recipe: Recipe, name: string): object {
 }
 
 function container(recipe: Recipe): object {
-  const { image, port, entry, containerArgs, tp, file, cacheDir } = recipe;
+  const { image, port, entry, containerArgs, containerEnv, tp, file, cacheDir } = recipe;
   const probe = (path: string): object => ({
     httpGet: { path, port: "http" },
     timeoutSeconds: PROBE_TIMEOUT_S,
@@ -107,6 +107,7 @@ function container(recipe: Recipe): object {
         name: "HF_TOKEN",
         valueFrom: { secretKeyRef: { name: "hf-token", key: "token", optional: true } },
       },
+      ...Object.entries(containerEnv).map(([key, value]) => ({ name: key, value })),
     ],
     resources: { limits: { "nvidia.com/gpu": String(tp) } },
     startupProbe: {

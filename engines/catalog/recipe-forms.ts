@@ -33,7 +33,7 @@ export function dockerRun(
   recipe: Recipe,
   { name, host }: { readonly name: string; readonly host: HostFolders },
 ): readonly string[] {
-  const { port, image, entry, containerArgs, tp, file, cacheDir, engine } = recipe;
+  const { port, image, entry, containerArgs, containerEnv, tp, file, cacheDir, engine } = recipe;
   return [
     "docker",
     "run",
@@ -54,6 +54,7 @@ export function dockerRun(
     // Taken from the caller's environment: a token never stands in a command line.
     "-e",
     "HF_TOKEN",
+    ...Object.entries(containerEnv).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
     image,
     ...entry,
     ...containerArgs,

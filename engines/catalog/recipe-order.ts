@@ -29,7 +29,8 @@ export function recipeFor(request: RecipeRequest): Recipe {
     return flags.map((flag) => String(flag));
   };
   const { engine, model, gpu, tp, weights } = subject;
-  const { version, image, install, metricsPath, livePath, cacheDir, file, entry } = engineRecipe;
+  const { version, image, install, metricsPath, livePath, cacheDir, containerEnv, file, entry } =
+    engineRecipe;
   return {
     engine,
     version,
@@ -51,6 +52,7 @@ export function recipeFor(request: RecipeRequest): Recipe {
     // The others take as many cards as they are told; llama.cpp takes all it sees.
     env: engine === "llama.cpp" ? { CUDA_VISIBLE_DEVICES: firstCards(tp) } : {},
     cacheDir,
+    containerEnv,
     healthPath: "/health",
     livePath,
     metricsPath,

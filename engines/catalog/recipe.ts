@@ -29,6 +29,7 @@ export interface Recipe {
   readonly file: RecipeFile | null;
   /** Where downloaded weights lie inside the container. */
   readonly cacheDir: string;
+  readonly containerEnv: Readonly<Record<string, string>>;
   /** Answers 200 once the engine can work. */
   readonly healthPath: string;
   /** Answers 200 while the process lives, and costs nothing. */

@@ -11,6 +11,7 @@ export interface EngineRecipe {
   readonly livePath: string;
   readonly metricsPath: string;
   readonly cacheDir: string;
+  readonly containerEnv: Readonly<Record<string, string>>;
   readonly file: RecipeFile | null;
   /** Weight type when none is asked for and the model has none of its own. */
   readonly weights: StoredType;
@@ -48,6 +49,7 @@ export const recipes: Readonly<Record<ServingEngine, EngineRecipe>> = {
     livePath: "/health",
     metricsPath: "/metrics",
     cacheDir: "/root/.cache/huggingface",
+    containerEnv: {},
     file: null,
     weights: "bf16",
     entry: [],
@@ -73,6 +75,7 @@ export const recipes: Readonly<Record<ServingEngine, EngineRecipe>> = {
     livePath: "/ping",
     metricsPath: "/metrics",
     cacheDir: "/root/.cache/huggingface",
+    containerEnv: {},
     file: null,
     weights: "bf16",
     entry: ["python3", "-m", "sglang.launch_server"],
@@ -98,6 +101,7 @@ export const recipes: Readonly<Record<ServingEngine, EngineRecipe>> = {
     livePath: "/health",
     metricsPath: "/prometheus/metrics",
     cacheDir: "/root/.cache/huggingface",
+    containerEnv: {},
     file: {
       name: "trtllm.yaml",
       content: "return_perf_metrics: true\nenable_iter_perf_stats: true\n",
@@ -124,6 +128,8 @@ export const recipes: Readonly<Record<ServingEngine, EngineRecipe>> = {
     livePath: "/health",
     metricsPath: "/metrics",
     cacheDir: "/root/.cache/llama.cpp",
+    // Builds of 2026 would use Hugging Face's folder otherwise, older ones this (ggml-org/llama.cpp#21009).
+    containerEnv: { LLAMA_CACHE: "/root/.cache/llama.cpp" },
     file: null,
     weights: "q4_k_m",
     entry: [],

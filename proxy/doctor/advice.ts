@@ -46,8 +46,10 @@ export function adviceOn(found: Omit<Examination, "advice">): readonly string[] 
   ];
 }
 
-function engineAdvice({ engine, state }: Omit<Examination, "advice">): readonly string[] {
+function engineAdvice({ engine, state, because }: Omit<Examination, "advice">): readonly string[] {
   if (engine !== "openai" || state !== "ok") return [];
+  if (because?.includes('"pitot"') === true)
+    return ["This is a Pitot: examine the engines behind it for their load and their cache."];
   return [
     "No engine known by name: it is measured as anything OpenAI-compatible is, without its load and its cache.",
   ];

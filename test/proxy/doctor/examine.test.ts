@@ -2,6 +2,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engines/clock.ts";
 import { personas } from "../../../engines/sim/personas/index.ts";
 import { startSimulatedEngine } from "../../../engines/sim/server.ts";
+import { startProxy } from "../../../proxy/serve.ts";
+import { adviceOn } from "../../../proxy/doctor/advice.ts";
 import { report } from "../../../proxy/doctor/report.ts";
 import { MODEL } from "../../harness/fleet.ts";
 import { Practice } from "../../harness/practice.ts";
@@ -128,9 +130,11 @@ describe("what stands in front of an engine is noticed", () => {
   });
 
   test("but not where an engine is faster than its answers are read", async () => {
-    const url = await practice.engine({ speed: 1_000 });
-    const { advice } = await practice.look(url);
-    expect(advice.join("\n")).not.toContain("in one piece");
+    const found = await practice.look(await practice.engine());
+    const adviceAt = (e2eMs: number): string =>
+      adviceOn({ ...found, tokens: { ...found.tokens!, pieces: 1, e2eMs } }).join("\n");
+    expect(adviceAt(5)).not.toContain("in one piece");
+    expect(adviceAt(500)).toContain("in one piece");
   });
 
   test("when its clock is off", async () => {
@@ -216,6 +220,18 @@ describe("a server that is no engine", () => {
     expect(found).toMatchObject({ state: "ok", engine: "openai", metrics: null });
     expect(found.tokens?.countedBy).toBe("usage");
     expect(found.advice.join("\n")).toContain("No engine known by name");
+  });
+
+  test("but a Pitot is told to be one", async () => {
+    const proxy = await startProxy({
+      replicas: [await practice.engine()],
+      listen: { host: "127.0.0.1", port: 0 },
+      admin: { host: "127.0.0.1", port: 0 },
+    });
+    practice.later(() => proxy.stop());
+    const found = await practice.look(proxy.dataUrl);
+    expect(found).toMatchObject({ state: "ok", models: [MODEL], tokens: { countedBy: "usage" } });
+    expect(found.advice).toEqual([expect.stringContaining("This is a Pitot: examine the engines")]);
   });
 
   test.each([
