@@ -2,8 +2,8 @@ import type { Delta, Engine, Timings, Usage } from "./engine.ts";
 import type { InferenceRoute } from "./exchange.ts";
 import { OutputTimes } from "./output-times.ts";
 import { readSseEvent, SseScanner } from "./sse.ts";
-import { mergeTimings } from "./timings.ts";
-import { mergeUsage } from "./usage.ts";
+import { addTimings } from "./timings.ts";
+import { addUsage, mergeUsage } from "./usage.ts";
 
 /** An answer that is not a stream is kept up to this size to read its usage; a larger one goes uncounted. */
 export const ANSWER_BYTES_MAX = 4_194_304;
@@ -15,7 +15,6 @@ export const ANSWER_BYTES_MAX = 4_194_304;
 export class AnswerReader {
   readonly output = new OutputTimes();
   usage: Usage | null = null;
-  timings: Timings | null = null;
   tokenIds = 0;
   logprobTokens = 0;
   finishReason: string | null = null;
@@ -29,9 +28,13 @@ export class AnswerReader {
   readonly #engine: Engine;
   readonly #route: InferenceRoute;
   readonly #scanner: SseScanner | null;
+  #progress: Timings | null = null;
+  #timings: Timings | null = null;
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #chunkMs = 0;
+  /** What is read now was begun but never finished by its blank line. */
+  #isTail = false;
 
   constructor(engine: Engine, route: InferenceRoute, contentType: string | undefined) {
     this.#engine = engine;
@@ -45,6 +48,11 @@ export class AnswerReader {
     return this.#scanner !== null;
   }
 
+  /** llama.cpp's own account: of the ended choices or, before one ended, as far as it got. */
+  get timings(): Timings | null {
+    return this.#timings ?? this.#progress;
+  }
+
   /** Reads a piece that arrived at `atMs`. The bytes are not kept when the answer is a stream. */
   push(bytes: Uint8Array, atMs: number): void {
     if (!this.isMetered) return;
@@ -56,6 +64,7 @@ export class AnswerReader {
   /** Reads what can only be read once all bytes are there. */
   end(): void {
     if (this.#scanner !== null) {
+      this.#isTail = true;
       this.#scanner.end();
     } else if (this.#kept.length > 0) {
       const delta = this.#engine.readAnswer(Buffer.concat(this.#kept).toString(), this.#route);
@@ -75,6 +84,8 @@ export class AnswerReader {
     const event = readSseEvent(bytes, start, end);
     if (event === null) return;
     const delta = this.#engine.readDelta(event, this.#route);
+    // Half an event at the very end was cut off, not garbled.
+    if (this.#isTail && delta.error?.code === "upstream_malformed") return;
     if (delta.outputChars > 0 || (delta.tokenIds ?? 0) > 0) this.output.add(this.#chunkMs);
     this.#take(delta);
   };
@@ -82,11 +93,17 @@ export class AnswerReader {
   #take(delta: Delta): void {
     this.tokenIds += delta.tokenIds ?? 0;
     this.logprobTokens += delta.logprobTokens ?? 0;
-    this.usage = mergeUsage(this.usage, delta.usage);
-    this.timings = mergeTimings(this.timings, delta.timings);
+    this.usage = (delta.addsUp ? addUsage : mergeUsage)(this.usage, delta.usage);
+    if (delta.timings !== null) this.#takeTimings(delta.timings, delta);
     this.finishReason = delta.finishReason ?? this.finishReason;
     this.error = delta.error ?? this.error;
     this.done ||= delta.done;
+  }
+
+  /** Timings come with each token, each newer than the last, and once more with the end of each choice. */
+  #takeTimings(timings: Timings, { usage, finishReason, done }: Delta): void {
+    if (usage === null && finishReason === null && !done) this.#progress = timings;
+    else this.#timings = addTimings(this.#timings, timings);
   }
 
   #keep(bytes: Uint8Array): void {

@@ -26,9 +26,12 @@ export function readEventDelta(event: SseEvent, route: InferenceRoute): Delta {
   // TensorRT-LLM ends its first frame with a blank before the line end.
   const data = event.data.trim();
   if (data === "[DONE]") return { ...EMPTY_DELTA, done: true };
-  if (data === "") return EMPTY_DELTA;
+  // llama.cpp writes `null` where a stream of several prompts begins (tools/server/server-context.cpp).
+  if (data === "" || data === "null") return EMPTY_DELTA;
   const frame = parseFields(data);
   if (frame === null) return malformed(data);
+  if (event.name === "error")
+    return { ...EMPTY_DELTA, error: errorOf(frame) ?? errorOf({ error: frame }) };
   if (route === "messages" || route === "responses") return readTypedEvent(frame);
   return readChoices(frame);
 }

@@ -155,6 +155,8 @@ export interface Delta {
   readonly finishReason: string | null;
   readonly usage: Usage | null;
   readonly timings: Timings | null;
+  /** Its usage and timings are those of one choice and add to the others': llama.cpp reports each by itself. */
+  readonly addsUp: boolean;
   readonly error: { readonly message: string; readonly code: string | null } | null;
   /** The stream's own end mark (`[DONE]`, `message_stop`, `response.completed`). */
   readonly done: boolean;

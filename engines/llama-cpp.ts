@@ -1,10 +1,11 @@
 import { readAnswerDelta, readEventDelta } from "./delta.ts";
 import { NO_STATS } from "./engine-stats.ts";
-import type { Engine, EngineStats, ProbeAnswers, Recognition } from "./engine.ts";
+import type { Delta, Engine, EngineStats, ProbeAnswers, Recognition } from "./engine.ts";
+import type { InferenceRoute } from "./exchange.ts";
 import { readExposition, sumOf } from "./exposition.ts";
 import { withLength } from "./forced-length.ts";
 import { MESSAGES_ROUTES, OPENAI_ROUTES } from "./inference-routes.ts";
-import { fieldsOf, numberOf, textOf } from "./json-fields.ts";
+import { fieldsOf, listOf, numberOf, parseFields, textOf } from "./json-fields.ts";
 import { jsonOf, MODELS_PATH, modelList, recogniseByOwner } from "./recognition.ts";
 import { detokenizeCall, tokenizeCall } from "./tokenizers.ts";
 
@@ -29,8 +30,11 @@ export const llamaCpp: Engine = {
     paths: ["/slots", "/metrics"],
     read: (path, body) => (path === "/slots" ? readSlots(body) : readMetrics(body)),
   },
-  readDelta: readEventDelta,
-  readAnswer: readAnswerDelta,
+  readDelta: (event, route) => ({ ...readEventDelta(event, route), addsUp: isPerChoice(route) }),
+  readAnswer(body, route) {
+    const delta = readAnswerDelta(body, route);
+    return isPerChoice(route) && choicesOf(body) > 1 ? withoutOutput(delta) : delta;
+  },
   // There is no min_tokens; ignoring the end of sequence makes max_tokens exact.
   forceLength: (body, tokens) => withLength(body, { max_tokens: tokens, ignore_eos: true }),
   tokenizer: {
@@ -74,6 +78,21 @@ export const llamaCpp: Engine = {
     ],
   },
 };
+
+/** A stream ends each choice with usage of its own (recorded from build 11434 with n = 2). */
+function isPerChoice(route: InferenceRoute): boolean {
+  return route === "chat" || route === "completions";
+}
+
+/** An unstreamed answer of several choices carries the first one's usage alone: the rest is not told. */
+function withoutOutput(delta: Delta): Delta {
+  const usage = delta.usage === null ? null : { ...delta.usage, outputTokens: null };
+  return { ...delta, usage, timings: null };
+}
+
+function choicesOf(body: string): number {
+  return listOf(parseFields(body)?.["choices"]).length;
+}
 
 /** While a model loads every route answers 503, but the server header already tells. */
 function recogniseByHeader(probe: ProbeAnswers, version: string | null): Recognition | null {

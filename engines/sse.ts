@@ -105,11 +105,13 @@ export function readSseEvent(bytes: Uint8Array, start: number, end: number): Sse
   for (const line of text.split(/\r\n|\n|\r/)) {
     const colon = line.indexOf(":");
     const field = colon === -1 ? line : line.slice(0, colon);
-    if (field !== "data" && field !== "event") continue;
+    if (field !== "data" && field !== "event" && field !== "error") continue;
     const from = line[colon + 1] === " " ? colon + 2 : colon + 1;
     const value = colon === -1 ? "" : line.slice(from);
     if (field === "event") name = value;
-    else data = data === null ? value : `${data}\n${value}`;
+    // llama.cpp before mid-2025 wrote a failure as a field of its own (tools/server/utils.hpp server_sent_event).
+    if (field === "error") name = "error";
+    if (field !== "event") data = data === null ? value : `${data}\n${value}`;
   }
   return data === null ? null : { name, data };
 }

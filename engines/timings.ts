@@ -11,7 +11,7 @@ export function readTimings(frame: Fields): Timings | null {
   const cachedInputTokens = countOf(timings?.["cache_n"]) ?? countOf(progress?.["cache"]);
   const read: Timings = {
     inputTokens:
-      sum(countOf(timings?.["prompt_n"]), cachedInputTokens) ?? countOf(progress?.["total"]),
+      inputOf(countOf(timings?.["prompt_n"]), cachedInputTokens) ?? countOf(progress?.["total"]),
     outputTokens: countOf(timings?.["predicted_n"]),
     cachedInputTokens,
     draftTokens: countOf(timings?.["draft_n"]),
@@ -22,21 +22,29 @@ export function readTimings(frame: Fields): Timings | null {
   return Object.values(read).every((value) => value === null) ? null : read;
 }
 
-/** What came later wins, field by field. */
-export function mergeTimings(earlier: Timings | null, later: Timings | null): Timings | null {
-  if (earlier === null || later === null) return later ?? earlier;
+/** The accounts of different choices of one request: outputs add up, the input they share is counted once. */
+export function addTimings(one: Timings | null, other: Timings): Timings {
+  if (one === null) return other;
   return {
-    inputTokens: later.inputTokens ?? earlier.inputTokens,
-    outputTokens: later.outputTokens ?? earlier.outputTokens,
-    cachedInputTokens: later.cachedInputTokens ?? earlier.cachedInputTokens,
-    draftTokens: later.draftTokens ?? earlier.draftTokens,
-    acceptedTokens: later.acceptedTokens ?? earlier.acceptedTokens,
-    prefillMs: later.prefillMs ?? earlier.prefillMs,
-    decodeMs: later.decodeMs ?? earlier.decodeMs,
+    inputTokens: largest(one.inputTokens, other.inputTokens),
+    outputTokens: total(one.outputTokens, other.outputTokens),
+    cachedInputTokens: largest(one.cachedInputTokens, other.cachedInputTokens),
+    draftTokens: total(one.draftTokens, other.draftTokens),
+    acceptedTokens: total(one.acceptedTokens, other.acceptedTokens),
+    prefillMs: largest(one.prefillMs, other.prefillMs),
+    decodeMs: largest(one.decodeMs, other.decodeMs),
   };
 }
 
+function largest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
+}
+
+function total(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : one + other;
+}
+
 /** `prompt_n` counts what was processed; the cached part lies beside it. */
-function sum(processed: number | null, cached: number | null): number | null {
+function inputOf(processed: number | null, cached: number | null): number | null {
   return processed === null ? null : processed + (cached ?? 0);
 }

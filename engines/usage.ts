@@ -45,6 +45,29 @@ export function mergeUsage(earlier: Usage | null, later: Usage | null): Usage | 
   };
 }
 
+/**
+ * Counts of different choices of one request: outputs add up. Equal inputs are one prompt, counted once; different ones
+ * are the prompts of a list.
+ */
+export function addUsage(one: Usage | null, other: Usage | null): Usage | null {
+  if (one === null || other === null) return other ?? one;
+  const together = one.inputTokens === other.inputTokens ? largest : sum;
+  return {
+    inputTokens: together(one.inputTokens, other.inputTokens),
+    outputTokens: sum(one.outputTokens, other.outputTokens),
+    cachedInputTokens: together(one.cachedInputTokens, other.cachedInputTokens),
+    reasoningTokens: sum(one.reasoningTokens, other.reasoningTokens),
+  };
+}
+
+function largest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
+}
+
+function sum(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : one + other;
+}
+
 /** Anthropic counts cached tokens, read and written, beside `input_tokens`; everyone else inside. */
 function withCached(
   input: number | null,

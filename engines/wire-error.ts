@@ -10,6 +10,7 @@ export const EMPTY_DELTA: Delta = {
   finishReason: null,
   usage: null,
   timings: null,
+  addsUp: false,
   error: null,
   done: false,
 };
