@@ -85,10 +85,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
 
   run(): Promise<AttemptResult> {
     const { request, replica, lane, ownHeaders } = this.#parts;
+    const { survivesWith } = replica.engine.abort;
     const options = {
       path: request.target,
       method: request.method,
-      headers: withReplicaHeaders(request.headers, ownHeaders),
+      headers: withReplicaHeaders(request.headers, ownHeaders, survivesWith),
       // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
       body: request.body.payload() as Buffer | null,
     };

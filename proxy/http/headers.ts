@@ -113,10 +113,18 @@ export function upstreamHeaders(raw: readonly string[], hop: Hop): string[] {
   return kept;
 }
 
-/** `headers` with what one replica alone is told: each of its names replaces the client's. Both are flat lists. */
-export function withReplicaHeaders(headers: string[], own: readonly string[]): string[] {
-  if (own.length === 0) return headers;
-  const replaced = new Set<string>();
+/**
+ * `headers` with what one replica alone is told: each of its names replaces the client's. Both are flat lists. Left out
+ * are `refused` ones (in lower case): what would have that engine work on after its client left.
+ */
+export function withReplicaHeaders(
+  headers: string[],
+  own: readonly string[],
+  refused: readonly string[] = [],
+): string[] {
+  const isRefused = refused.some((name) => headerOf(headers, name) !== undefined);
+  if (own.length === 0 && !isRefused) return headers;
+  const replaced = new Set<string>(refused);
   for (let index = 0; index < own.length; index += 2) replaced.add(own[index]?.toLowerCase() ?? "");
   const kept: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {

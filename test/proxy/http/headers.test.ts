@@ -126,6 +126,12 @@ test("what one replica alone is told replaces the client's headers of those name
   ]);
 });
 
+test("what would have an engine work on for nobody is left out, in any case", () => {
+  const sent = ["X-Conversation-Id", "c-1", "x-a", "1", "x-conversation-id", "c-2"];
+  expect(withReplicaHeaders(sent, [], ["x-conversation-id"])).toEqual(["x-a", "1"]);
+  expect(withReplicaHeaders(sent, [], [])).toBe(sent);
+});
+
 describe("response headers for the client", () => {
   test("are the engine's, less its connection's", () => {
     expect(
