@@ -48,12 +48,19 @@ function readPath(forward: string): Target {
     .replaceAll("\\", "/")
     .replace(/;[^/]*/g, "");
   const segments = resolve(plain.split("/"));
-  const canonical = `/${segments.map((segment) => segment.replace(/[. ]+$/, "")).join("/")}`;
+  const canonical = `/${segments.map(withoutTail).join("/")}`;
   if (!canonical.startsWith("/v1/") || isControlPath(canonical))
     return { kind: "path", forward, path: canonical };
   if (/\\|\/\/|(?:^|\/)\.{1,2}(?:\/|$)/.test(decoded))
     return odd("it holds dot segments, backslashes or empty segments");
   return { kind: "path", forward, path: canonical };
+}
+
+/** Without dots and spaces at its end, which some file systems and servers leave out. */
+function withoutTail(segment: string): string {
+  let end = segment.length;
+  while (end > 0 && (segment[end - 1] === "." || segment[end - 1] === " ")) end--;
+  return segment.slice(0, end);
 }
 
 function decode(path: string): string | null {

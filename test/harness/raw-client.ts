@@ -55,6 +55,11 @@ export class RawClient {
     return Buffer.concat(this.#heard);
   }
 
+  /** Starts a new page: what was heard so far is no longer kept. */
+  forget(): void {
+    this.#heard.length = 0;
+  }
+
   /** Everything heard so far, taken apart. */
   heard(): Answer[] {
     return readAnswers({ bytes: this.bytes, isClosed: this.isClosed, isHead: this.#isHead });

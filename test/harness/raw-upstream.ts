@@ -68,23 +68,32 @@ export class RawUpstream {
   }
 
   #serve(socket: Socket, connection: number): void {
-    let buffered: Buffer = Buffer.alloc(0);
+    let pieces: Buffer[] = [];
+    let bytes = 0;
+    /** Bytes a request under way is known to have. */
+    let wanted = 0;
     let wasEarly = false;
     socket.setNoDelay(true);
     this.#sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("data", (chunk) => {
-      buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
+      pieces.push(chunk);
+      bytes += chunk.length;
+      if (bytes < wanted) return;
+      let buffered = pieces.length === 1 ? chunk : Buffer.concat(pieces);
       for (;;) {
         const part = readRequest(buffered, connection);
+        pieces = [buffered];
+        bytes = buffered.length;
+        wanted = part?.end ?? 0;
         if (part === null) return;
         const isProbe = !part.request.headers.some(([name]) => name === "via");
         if (!wasEarly && !isProbe && this.early !== null) {
           wasEarly = this.early(socket, part.request);
         }
-        if (part.taken === null) return;
-        buffered = buffered.subarray(part.taken);
+        if (bytes < wanted) return;
+        buffered = buffered.subarray(wanted);
         if (isProbe) answerProbe(socket, part.request);
         else {
           this.seen.push(part.request);
@@ -103,11 +112,11 @@ function answerProbe(socket: Socket, { target }: SeenRequest): void {
   else socket.write(reply("{}", "", "404 Not Found"));
 }
 
-/** `taken` is null while the body is not all there. */
+/** `end` is where the request ends, its body there or not. */
 function readRequest(
   bytes: Buffer,
   connection: number,
-): { request: SeenRequest; taken: number | null } | null {
+): { request: SeenRequest; end: number } | null {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd === -1) return null;
   const head = bytes.toString("latin1", 0, headEnd);
@@ -124,5 +133,5 @@ function readRequest(
   const end = headEnd + 4 + length;
   const body = Buffer.from(bytes.subarray(headEnd + 4, end));
   const request = { method, target, head, headers, body, connection };
-  return { request, taken: bytes.length >= end ? end : null };
+  return { request, end };
 }

@@ -6,7 +6,7 @@ import { until } from "../../../harness/fleet.ts";
 import { codeOf } from "../../../harness/http-answer.ts";
 import { chat, CHAT_BODY, get, type RawPair, startRawPair } from "../../../harness/raw-pair.ts";
 import { RawClient } from "../../../harness/raw-client.ts";
-import { usedBytes } from "../../../harness/memory.ts";
+import { bufferBytes } from "../../../harness/memory.ts";
 import { OK } from "../../../harness/raw-upstream.ts";
 
 let pair: RawPair;
@@ -119,20 +119,18 @@ describe("clients that take their time", () => {
     const costs: number[] = [];
     for (const where of [url, dataUrl]) {
       all.push(...(await flood(10, where)));
-      const before = usedBytes();
-      all.push(...(await flood(40, where)));
-      const after = usedBytes();
-      costs.push((after.buffers - before.buffers + after.heap - before.heap) / 40);
+      const before = bufferBytes();
+      all.push(...(await flood(30, where)));
+      costs.push((bufferBytes() - before) / 30);
     }
     const [direct = 0, through = 0] = costs;
     expect(through - direct).toBeLessThan(256_000);
-    const stalled = all.slice(50);
     expect((await pair.ask(chat()))[0]?.status).toBe(200);
-    await until(() => pair.proxy.feed.inFlightCount === 0, "nothing in flight");
-    for (const client of stalled) client.socket.resume();
-    await closed(stalled);
+    await until(() => pair.proxy.feed.inFlightCount === 0, "all stalled streams are cut");
+    expect(outcomes().filter((one) => (one as { kind: string }).kind === "completed")).toHaveLength(
+      1,
+    );
     for (const client of all) client.destroy();
-    expect(stalled.every((client) => client.bytes.includes("[DONE]"))).toBe(false);
   });
 });
 
