@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../engines/clock.ts";
-import { type Random, systemRandom } from "../engines/random.ts";
+import { systemRandom } from "../engines/random.ts";
 import { AdminListener } from "./admin/admin-listener.ts";
 import { releaseOf } from "./admin/app.ts";
 import type { ListenAddress } from "./config/listen.ts";
@@ -12,14 +12,17 @@ import { type ForwardOptions, forwardServices } from "./http/forward-services.ts
 import { DataListener } from "./http/listener.ts";
 import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
+import { RETRIES } from "./http/retry.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import type { Feed } from "./telemetry/feed.ts";
 import { openHistory } from "./telemetry/store/history.ts";
 import { prepareSinks } from "./telemetry/open-sinks.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";
 import { createTelemetry, type Telemetry, type TelemetryParts } from "./telemetry/telemetry.ts";
-import { Traces } from "./telemetry/traces.ts";
+import { Traces, type TracesOptions } from "./telemetry/traces.ts";
+import { Crew, type CrewParts } from "./threads/crew.ts";
 import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
+import { ownInFlight } from "./upstream/in-flight.ts";
 import { ReplicaSet } from "./upstream/replica-set.ts";
 
 /** What a proxy is started with; everything has a default. */
@@ -39,6 +42,8 @@ export interface ServeOptions extends ForwardOptions {
   readonly telemetry?: TelemetryOptions;
   /** Requests of ours under way on one replica at most; more wait in the queue. */
   readonly inFlightMax?: number;
+  /** Threads of the data path; 1 (the default) is this one. */
+  readonly threads?: number;
   readonly clock?: Clock;
 }
 
@@ -115,8 +120,15 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
 /** What has to be opened before the rest can be put together. */
 type KeptParts = Required<Pick<TelemetryParts, "history" | "openSinks">>;
 
+/** Where requests come in, on this thread or on several. */
+interface DataPlane {
+  readonly url: string;
+  listen(): Promise<void>;
+  stop(graceMs: number): Promise<number>;
+}
+
 interface Parts {
-  readonly data: DataListener;
+  readonly data: DataPlane;
   readonly admin: AdminListener;
   readonly replicas: ReplicaSet;
   readonly telemetry: Telemetry;
@@ -128,14 +140,20 @@ interface Parts {
 /** The composition root: every part once, in the order they depend on each other. */
 function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
   const random = systemRandom();
+  const { breaker, inFlightMax, threads = 1 } = options;
+  let crew: Crew | null = null;
   const replicas = new ReplicaSet({
     clock,
     random,
-    onEvent: (event) => telemetry.feed.event(event),
-    limits: {
-      ...(options.breaker === undefined ? {} : { breaker: options.breaker }),
-      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+    onEvent: (event) => {
+      telemetry.feed.event(event);
+      crew?.share();
     },
+    limits: {
+      ...(breaker === undefined ? {} : { breaker }),
+      ...(inFlightMax === undefined ? {} : { inFlightMax }),
+    },
+    inFlightOf: (id) => crew?.inFlightOf(id) ?? ownInFlight(),
   });
   const telemetry = createTelemetry({
     clock,
@@ -143,44 +161,92 @@ function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
     ...kept,
     ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
   });
-  const services = forwardServices(options, {
-    clock,
-    random,
-    replicas,
-    feed: telemetry.feed,
-    traces: tracesFor(options.telemetry, random),
-    onFault: (error) => {
-      tellFault(telemetry.feed, clock.nowMs(), error);
-    },
-  });
-  const data = new DataListener({
-    ...services,
-    listen: options.listen ?? DATA_ADDRESS,
-    bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
-    bodies: new BodyBudget(options.bodiesHeldBytesMax ?? BODIES_HELD_BYTES_MAX),
-    clients: { ...CLIENT_LIMITS, ...options.clients },
-    trusted: new TrustedPeers(options.trustedPeers ?? []),
-  });
+  const { feed } = telemetry;
+  if (threads > 1) crew = new Crew({ threads, clock, replicas, feed, setup: threadSetup(options) });
+  const path = crew ?? ownPath(options, { clock, random, replicas, feed });
   const admin = new AdminListener({
     clock,
     telemetry,
     fleet: replicas,
     dashboardDir: join(import.meta.dirname, "..", "dashboard", "dist"),
-    dataUrl: () => data.url,
+    dataUrl: () => path.url,
     release: releaseOf(packageRoot()),
     token: options.adminToken ?? null,
     listen: options.admin ?? ADMIN_ADDRESS,
   });
   const release = async (): Promise<void> => {
     await telemetry.stop();
-    services.deadlines.stop();
     await replicas.stop();
   };
-  const change = ({ policy, limits }: ServeChange): void => {
-    services.router.use(policy);
-    services.deadlines.limits = limits;
+  const change = (next: ServeChange): void => {
+    path.change(next);
   };
-  return { data, admin, replicas, telemetry, change, release };
+  return { data: path, admin, replicas, telemetry, change, release };
+}
+
+/** The data path on this thread. */
+function ownPath(
+  options: ServeOptions,
+  given: Omit<Parameters<typeof forwardServices>[1], "onFault" | "traces">,
+): DataPlane & { change(change: ServeChange): void } {
+  const { clock, feed } = given;
+  const { bodiesHeldBytesMax, trustedPeers, traces, ...rest } = threadSetup(options);
+  const services = forwardServices(options, {
+    ...given,
+    traces: new Traces(given.random, traces),
+    onFault: (error) => {
+      tellFault(feed, clock.nowMs(), error);
+    },
+  });
+  const listener = new DataListener({
+    ...rest,
+    ...services,
+    bodies: new BodyBudget(bodiesHeldBytesMax),
+    trusted: new TrustedPeers(trustedPeers),
+  });
+  return {
+    get url() {
+      return listener.url;
+    },
+    listen: () => listener.listen(),
+    async stop(graceMs) {
+      const cut = await listener.stop(graceMs);
+      services.deadlines.stop();
+      return cut;
+    },
+    change({ policy, limits }) {
+      services.router.use(policy);
+      services.deadlines.limits = limits;
+    },
+  };
+}
+
+/** What the data path is built from, one thread's share of each limit that is the whole proxy's. */
+function threadSetup(options: ServeOptions): CrewParts["setup"] {
+  const { threads = 1, policy, limits, hedging, breaker, queue } = options;
+  const clients = { ...CLIENT_LIMITS, ...options.clients };
+  const retries = { ...RETRIES, ...options.retries };
+  const share = (whole: number): number => Math.ceil(whole / threads);
+  return {
+    listen: options.listen ?? DATA_ADDRESS,
+    forward: {
+      retries: { ...retries, budgetFloorPerSecond: retries.budgetFloorPerSecond / threads },
+      ...(policy === undefined ? {} : { policy }),
+      ...(limits === undefined ? {} : { limits }),
+      ...(hedging === undefined ? {} : { hedging }),
+      ...(breaker === undefined ? {} : { breaker }),
+      ...(queue === undefined ? {} : { queue }),
+    },
+    inFlightMax: options.inFlightMax ?? null,
+    bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
+    bodiesHeldBytesMax: share(options.bodiesHeldBytesMax ?? BODIES_HELD_BYTES_MAX),
+    clients: {
+      ...clients,
+      connectionsMax: share(clients.connectionsMax),
+    },
+    trustedPeers: options.trustedPeers ?? [],
+    traces: tracesOptions(options.telemetry),
+  };
 }
 
 /** An error nobody expected struck one request: written down and counted, and the others go on. */
@@ -191,10 +257,12 @@ function tellFault(feed: Feed, atMs: number, error: unknown): void {
   feed.event({ atMs, kind: "internal-error", subject: "proxy", message });
 }
 
-function tracesFor(options: TelemetryOptions | undefined, random: Random): Traces {
+function tracesOptions(options: TelemetryOptions | undefined): TracesOptions {
   const otlp = options?.otlp;
-  const makesSpans = otlp !== undefined && otlp.traces !== false;
-  return new Traces(random, { makesSpans, sampleRatio: otlp?.sampleRatio ?? 1 });
+  return {
+    makesSpans: otlp !== undefined && otlp.traces !== false,
+    sampleRatio: otlp?.sampleRatio ?? 1,
+  };
 }
 
 /** The checkout or the installed package: sources lie one level below it, built files two. */

@@ -4,15 +4,21 @@ import type { ReplicaSettings, Settings } from "../config/schema.ts";
 import type { RunningProxy, ServeOptions } from "../serve.ts";
 
 /** Settings that only a restart changes: sockets and files are opened once. */
-const AT_START = ["listen", "admin", "requests"] as const satisfies readonly (keyof Settings)[];
+const AT_START = [
+  "listen",
+  "admin",
+  "threads",
+  "requests",
+] as const satisfies readonly (keyof Settings)[];
 
 /** What a proxy is started with, from its settings. */
 export function serveOptions(settings: Settings, adminToken: string | null): ServeOptions {
-  const { listen, admin, replicas, routing, timeouts, requests } = settings;
+  const { listen, admin, threads, replicas, routing, timeouts, requests } = settings;
   return {
     replicas: replicaSpecs(replicas, process.env),
     listen,
     admin,
+    threads,
     policy: routing.policy,
     limits: timeouts,
     bodyBytesMax: requests.bodyBytesMax,

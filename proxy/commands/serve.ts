@@ -23,6 +23,7 @@ interface ServeFlags {
   readonly adminOpen?: true;
   readonly policy?: string;
   readonly data?: string;
+  readonly threads?: string;
 }
 
 /** `pitot serve`: the proxy in front of running engines. */
@@ -42,6 +43,7 @@ export function serveCommand(): Command {
         policyNames,
       ),
     )
+    .option("--threads <n>", "threads of the data path, all behind one port (default: 1)")
     .option("--data <dir>", "what survives a restart, or none (default: pitot-data)")
     .addHelpText(
       "after",
@@ -156,11 +158,13 @@ function refuseOpenAdmin(settings: Settings, token: string | null, open: true | 
 }
 
 /** The flags that were given, in the schema's names. */
-function flagTree({ replica, listen, admin, policy }: ServeFlags): Tree {
+function flagTree({ replica, listen, admin, policy, threads }: ServeFlags): Tree {
   return {
     ...(replica === undefined ? {} : { replicas: replica }),
     ...(listen === undefined ? {} : { listen }),
     ...(admin === undefined ? {} : { admin }),
     ...(policy === undefined ? {} : { routing: { policy } }),
+    // A word stays a word, so that the check names it.
+    ...(threads === undefined ? {} : { threads: Number(threads) || threads }),
   };
 }

@@ -4,6 +4,7 @@ import { TIME_LIMITS } from "../http/deadlines.ts";
 import { BODY_BYTES_MAX } from "../http/request-body.ts";
 import { originOf } from "../upstream/replica-set.ts";
 import { type PolicyName, policyNames } from "../routing/policies/index.ts";
+import { THREADS_MAX } from "../threads/crew.ts";
 import { type ListenAddress, parseListen } from "./listen.ts";
 
 /** Replicas in one file at most, as in one proxy. */
@@ -102,6 +103,13 @@ const replica = z.strictObject({
 export const settingsSchema = z.strictObject({
   listen: address.prefault("0.0.0.0:8080").describe("Data plane: where clients connect."),
   admin: address.prefault("127.0.0.1:8081").describe("Board, API and /metrics."),
+  threads: z
+    .number()
+    .int()
+    .min(1)
+    .max(THREADS_MAX)
+    .default(1)
+    .describe("Threads of the data path, all behind one port."),
   replicas: z
     .array(
       z.union([

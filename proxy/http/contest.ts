@@ -88,7 +88,7 @@ export class Contest {
     const { replicas } = this.#parts.services;
     const { model } = this.#parts.wish;
     const isPushback = status !== null && PUSHBACK_STATUSES.has(status);
-    if (isPushback) replica.pushBack(attempt.retryAfterMs);
+    if (isPushback) replicas.pushedBack(replica, attempt.retryAfterMs);
     const failed =
       (outcome.kind === "failed" || outcome.kind === "cut") && !NOT_THE_REPLICA.has(outcome.code);
     const verdict =
@@ -193,7 +193,7 @@ export class Contest {
     timer.attemptFailed(cause === "status" ? `status_${status}` : name, status);
     if (cause === "refused") replicas.unreachable(replica, why);
     const isPushback = cause === "status" && status !== null && PUSHBACK_STATUSES.has(status);
-    if (isPushback) replica.pushBack(held?.retryAfterMs ?? null);
+    if (isPushback) replicas.pushedBack(replica, held?.retryAfterMs ?? null);
     const isNeutral =
       isPushback ||
       cause === "stale" ||

@@ -6,7 +6,7 @@ import { Router } from "../routing/router.ts";
 import type { Feed } from "../telemetry/feed.ts";
 import { Traces } from "../telemetry/traces.ts";
 import { BREAKER, type BreakerOptions } from "../upstream/health/breaker.ts";
-import type { ReplicaSet } from "../upstream/replica-set.ts";
+import type { Members } from "../upstream/members.ts";
 import { AnswerLengths } from "./answer-lengths.ts";
 import { Deadlines, TIME_LIMITS, type TimeLimitOptions } from "./deadlines.ts";
 import { HEDGE, type HedgeOptions, Hedging } from "./hedging.ts";
@@ -18,7 +18,7 @@ export interface ForwardServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly router: Router;
-  readonly replicas: ReplicaSet;
+  readonly replicas: Members;
   readonly feed: Feed;
   readonly deadlines: Deadlines;
   readonly queue: Queue;

@@ -10,6 +10,8 @@ import { HEADER_FIELDS_MAX } from "./request-check.ts";
 export interface ListenerOptions extends Omit<ReceptionOptions, "connections" | "drain"> {
   readonly listen: ListenAddress;
   readonly clients: ClientLimits;
+  /** Other threads listen on the same port: the kernel deals connections out among them. */
+  readonly shared?: boolean;
 }
 
 /** Kept for a client that takes nothing, beside one read from its engine; then the engine is held back. */
@@ -58,10 +60,10 @@ export class DataListener {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options.listen;
+    const { listen, shared: reusePort = false } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen({ ...listen, reusePort }, () => {
         this.#server.off("error", reject);
         resolve();
       });

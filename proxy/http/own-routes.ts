@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../engines/clock.ts";
-import type { ReplicaSet } from "../upstream/replica-set.ts";
+import type { Members } from "../upstream/members.ts";
 
 export interface OwnRoutesOptions {
   readonly clock: Clock;
-  readonly replicas: ReplicaSet;
+  readonly replicas: Members;
   readonly isDraining: () => boolean;
 }
 

@@ -1,9 +1,9 @@
-import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
+import type { UnderWay } from "../telemetry/feed.ts";
 import { rounded } from "../telemetry/exchange-ring.ts";
 import { type InFlightRow, STALLED_AFTER_MS } from "./frames.ts";
 
 /** One request under way, as of `nowMs`. */
-export function inFlightRow(timer: ExchangeTimer, nowMs: number): InFlightRow {
+export function inFlightRow(timer: UnderWay, nowMs: number): InFlightRow {
   const view = timer.view();
   const { id, origin, model, replica, outputEvents, attempts, startedMs } = view;
   const { firstTokenMs, lastTokenMs } = view;

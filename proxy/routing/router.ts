@@ -1,20 +1,20 @@
 import type { Random } from "../../engines/random.ts";
 import { BREAKER } from "../upstream/health/breaker.ts";
 import type { Replica } from "../upstream/replica.ts";
-import type { ReplicaSet } from "../upstream/replica-set.ts";
+import type { Members } from "../upstream/members.ts";
 import { policies, type PolicyName } from "./policies/index.ts";
 import type { Blocked, Policy, Routed, RouteRequest } from "./policy.ts";
 
 /** Narrows the fleet to replicas that may take a request, then asks the policy. */
 export class Router {
-  readonly #replicas: ReplicaSet;
+  readonly #replicas: Members;
   readonly #random: Random;
   readonly #ejectedShareMax: number;
   #policy: Policy;
   #name: PolicyName;
 
   constructor(
-    replicas: ReplicaSet,
+    replicas: Members,
     name: PolicyName,
     random: Random,
     ejectedShareMax = BREAKER.ejectedShareMax,

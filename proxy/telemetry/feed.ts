@@ -2,9 +2,12 @@ import type { Exchange, ExchangeListener } from "../../engines/exchange.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { FleetEvent } from "../upstream/fleet.ts";
 
+/** A request under way: what was known when it began, and how it stands. Read here, measured elsewhere. */
+export type UnderWay = Pick<ExchangeTimer, "start" | "view">;
+
 /** Told when a request begins, besides when it ends. */
 export interface BeginListener {
-  began(timer: ExchangeTimer): void;
+  began(timer: UnderWay): void;
 }
 
 /** Told what happens to the fleet. */
@@ -20,20 +23,20 @@ export type FeedListener = ExchangeListener & Partial<BeginListener> & Partial<E
  */
 export class Feed implements ExchangeListener {
   readonly #listeners: readonly FeedListener[];
-  readonly #inFlight = new Set<ExchangeTimer>();
+  readonly #inFlight = new Set<UnderWay>();
 
   constructor(listeners: readonly FeedListener[]) {
     this.#listeners = listeners;
   }
 
   /** A request has begun; its timer is readable until {@link ended} tells of the same id. */
-  began(timer: ExchangeTimer): void {
+  began(timer: UnderWay): void {
     this.#inFlight.add(timer);
     for (const listener of this.#listeners) listener.began?.(timer);
   }
 
   /** The timer's request is over. */
-  closed(timer: ExchangeTimer, exchange: Exchange): void {
+  closed(timer: UnderWay, exchange: Exchange): void {
     this.#inFlight.delete(timer);
     this.ended(exchange);
   }
@@ -49,7 +52,7 @@ export class Feed implements ExchangeListener {
   }
 
   /** Requests under way, oldest first. */
-  inFlight(): Iterable<ExchangeTimer> {
+  inFlight(): Iterable<UnderWay> {
     return this.#inFlight;
   }
 

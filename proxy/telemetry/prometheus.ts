@@ -95,7 +95,7 @@ export class Prometheus {
     this.#fleetGauges();
     this.#sloFigures(slos);
     let queued = 0;
-    for (const timer of feed.inFlight()) if (timer.phase === "queued") queued++;
+    for (const timer of feed.inFlight()) if (timer.view().phase === "queued") queued++;
     this.families.set("pitot_requests_queued", { priority: "0" }, queued);
     this.families.set("pitot_build_info", { release }, 1);
     this.families.set("pitot_metrics_series", {}, 0);

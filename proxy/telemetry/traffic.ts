@@ -1,6 +1,6 @@
 import type { Clock } from "../../engines/clock.ts";
 import type { Exchange, InFlightView, OutcomeKind } from "../../engines/exchange.ts";
-import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
+import type { UnderWay } from "./feed.ts";
 import type { Tick } from "../live/frames.ts";
 import { Cell, type CounterName, countedByCounter, endedOf } from "./cell.ts";
 import type { Fact } from "./fact.ts";
@@ -16,7 +16,7 @@ const LABELS_MAX: Readonly<Record<Dimension, number>> = { model: 64, replica: 1_
 
 /** A live request, and what of it was counted already. */
 interface Live {
-  readonly timer: ExchangeTimer;
+  readonly timer: UnderWay;
   readonly model: string;
   countedEvents: number;
   countedFirst: boolean;
@@ -64,7 +64,7 @@ export class Traffic {
   }
 
   /** A request begins; `model` is its label. */
-  began(timer: ExchangeTimer, model: string): void {
+  began(timer: UnderWay, model: string): void {
     const { id, origin, client } = timer.start;
     if (origin === "probe") return;
     this.#live.set(id, { timer, model, countedEvents: 0, countedFirst: false });

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from "../../engines/clock.ts";
 import type { Random } from "../../engines/random.ts";
+import type { EngineStats, Recognition } from "../../engines/engine.ts";
 import { connectionFault } from "./connection.ts";
 import {
   type Fleet,
@@ -7,9 +8,12 @@ import {
   type FleetEvent,
   type FleetEventKind,
   type ReplicaSpec,
+  type ReplicaState,
   type ReplicaView,
 } from "./fleet.ts";
 import { Contact } from "./health/contact.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Judgement, Members } from "./members.ts";
 import { Replica, type ReplicaLimits } from "./replica.ts";
 
 /** Replicas in one proxy at most. */
@@ -21,21 +25,26 @@ export interface ReplicaSetOptions {
   readonly onEvent: (event: FleetEvent) => void;
   /** What the proxy allows every replica. */
   readonly limits?: ReplicaLimits;
+  /** Where a replica's requests under way are counted; in this thread alone unless given. */
+  readonly inFlightOf?: (id: string) => InFlight;
 }
 
-/** What an answer says of the replica that gave it. */
-export interface Judgement {
-  readonly model: string;
-  /** What {@link Breaker.sent} returned when it was asked for. */
-  readonly mark: number;
-  /** `neutral`: the client's doing, or ours. */
-  readonly verdict: "good" | "bad" | "neutral";
-  readonly why: string;
+/** A replica with what another thread needs to serve it. Holds its keys: for threads of this process alone. */
+export interface SharedReplica {
+  readonly id: string;
+  readonly url: string;
+  readonly spec: ReplicaSpec;
+  readonly state: ReplicaState;
+  readonly because: string;
+  readonly recognition: Recognition | null;
+  readonly stats: EngineStats | null;
+  readonly statsAtMs: number | null;
 }
 
 /** Every replica, kept in touch with: recognised, probed, its statistics read. */
-export class ReplicaSet implements Fleet {
+export class ReplicaSet implements Fleet, Members {
   readonly #replicas = new Map<string, Replica>();
+  readonly #specs = new Map<string, ReplicaSpec>();
   readonly #contacts = new Map<string, Contact>();
   readonly #options: ReplicaSetOptions;
   readonly #aborts = new Map<string, Set<() => void>>();
@@ -46,6 +55,24 @@ export class ReplicaSet implements Fleet {
 
   all(): Iterable<Replica> {
     return this.#replicas.values();
+  }
+
+  find(id: string): Replica | undefined {
+    return this.#replicas.get(id);
+  }
+
+  /** Every replica as other threads need it. */
+  shares(): readonly SharedReplica[] {
+    return [...this.all()].map((replica) => ({
+      id: replica.id,
+      url: replica.url,
+      spec: this.#specs.get(replica.id) ?? { url: replica.url },
+      state: replica.state,
+      because: replica.view().because,
+      recognition: replica.recognition,
+      stats: replica.stats,
+      statsAtMs: replica.statsAtMs,
+    }));
   }
 
   views(): readonly ReplicaView[] {
@@ -70,10 +97,13 @@ export class ReplicaSet implements Fleet {
     }
     const fault = connectionFault(spec);
     if (fault !== null) throw new FleetError("invalid_replica", `replica "${id}": ${fault}`);
+    const { inFlightOf } = this.#options;
     const added = new Replica(id, url, this.#options.clock, {
       ...spec,
       ...this.#options.limits,
+      ...(inFlightOf === undefined ? {} : { inFlight: inFlightOf(id) }),
     });
+    this.#specs.set(id, spec);
     this.#replicas.set(added.id, added);
     this.#keepInTouch(added);
     this.#tell("replica-added", added, `${url} was added`);
@@ -120,7 +150,6 @@ export class ReplicaSet implements Fleet {
     for (const abort of this.#aborts.get(id) ?? []) abort();
   }
 
-  /** Registers how to cut a request that runs on a replica. The returned function forgets it. */
   onCut(replica: Replica, abort: () => void): Cancel {
     const aborts = this.#aborts.get(replica.id) ?? new Set();
     this.#aborts.set(replica.id, aborts);
@@ -138,14 +167,16 @@ export class ReplicaSet implements Fleet {
     stop.abort();
   }
 
-  /** The data path found a replica unreachable: no need to wait for the next probe. */
   unreachable(replica: Replica, why: string): void {
     if (replica.state !== "up") return;
     replica.enter("down", why);
     this.#tell("replica-down", replica, why);
   }
 
-  /** The data path tells how an answer was; enough bad ones hold the replica out of routing for a while. */
+  pushedBack(replica: Replica, retryAfterMs: number | null): void {
+    replica.pushBack(retryAfterMs);
+  }
+
   judge(replica: Replica, { model, mark, verdict, why }: Judgement): void {
     const breaker = replica.breakers.of(model);
     if (verdict === "neutral") breaker.neutral(mark);
@@ -188,6 +219,7 @@ export class ReplicaSet implements Fleet {
   #forget(replica: Replica): void {
     this.#contacts.get(replica.id)?.stop();
     this.#contacts.delete(replica.id);
+    this.#specs.delete(replica.id);
     this.#aborts.delete(replica.id);
   }
 

@@ -7,6 +7,7 @@ import type { ProbeResult, ReplicaSpec, ReplicaState, ReplicaView } from "./flee
 import { BREAKER, type BreakerOptions } from "./health/breaker.ts";
 import { Breakers } from "./health/breakers.ts";
 import { HoldDown } from "./health/hold-down.ts";
+import { type InFlight, ownInFlight } from "./in-flight.ts";
 import type { Lane } from "./lane.ts";
 
 /** Failed probes in a row before a replica that does not refuse connections counts as down. */
@@ -22,6 +23,8 @@ export interface ReplicaLimits {
   readonly breaker?: Partial<BreakerOptions>;
   /** Requests of ours under way on one replica at most; more wait in the proxy's queue. */
   readonly inFlightMax?: number;
+  /** Where our requests under way on it are counted; in this process alone unless given. */
+  readonly inFlight?: InFlight;
 }
 
 /** One engine process behind one URL: its connections, what it is, and how it fares. */
@@ -35,12 +38,11 @@ export class Replica implements Connection {
   readonly freshLane: () => Lane;
   readonly inFlightMax: number;
   readonly breakers: Breakers;
-  /** Requests of ours it is working on; charged when chosen, released when over. */
-  inFlight = 0;
   stats: EngineStats | null = null;
   statsAtMs: number | null = null;
   /** Reading of the last byte it sent us: a replica that streams is alive, whatever its health route says. */
   lastByteMs = 0;
+  readonly #inFlight: InFlight;
   readonly #holdDown: HoldDown;
   #recoveredAtMs: number | null = null;
   #releasedMs = 0;
@@ -76,6 +78,7 @@ export class Replica implements Connection {
     this.freshLane = freshLane;
     this.inFlightMax = spec.inFlightMax ?? CONNECTIONS_MAX;
     this.breakers = new Breakers(clock, { ...BREAKER, ...spec.breaker });
+    this.#inFlight = spec.inFlight ?? ownInFlight();
     this.#holdDown = new HoldDown(clock);
     this.#headers = headers;
   }
@@ -88,6 +91,11 @@ export class Replica implements Connection {
   /** The dialect it speaks; the fallback until it was told or recognised. */
   get engine(): Engine {
     return engines[this.#engine ?? this.#recognition?.engine ?? "openai"];
+  }
+
+  /** What it was found to be; `null` until it answered. */
+  get recognition(): Recognition | null {
+    return this.#recognition;
   }
 
   get recognised(): boolean {
@@ -109,20 +117,31 @@ export class Replica implements Connection {
     return this.#state === "up";
   }
 
+  /** Requests of ours it is working on; charged when chosen, released when over. */
+  get inFlight(): number {
+    return this.#inFlight.count;
+  }
+
   /** A request of ours was given to it. */
   charge(): void {
-    this.inFlight++;
+    this.#inFlight.add(1);
   }
 
   /** It is over. */
   release(): void {
-    this.inFlight--;
+    this.#inFlight.add(-1);
     this.#releasedMs = this.#clock.nowMs();
   }
 
   /** Since when none of our requests has been there; `null` while one is. */
   get idleSinceMs(): number | null {
     return this.inFlight > 0 ? null : this.#releasedMs;
+  }
+
+  /** Another thread told when it last sent a byte, and that our requests are there now if any are. */
+  heard(lastByteMs: number, nowMs: number): void {
+    this.lastByteMs = Math.max(this.lastByteMs, lastByteMs);
+    if (this.inFlight > 0) this.#releasedMs = nowMs;
   }
 
   /** As many of our requests under way as it may have. */

@@ -9,7 +9,7 @@ const request = { model: "m", session: null, bodyBytes: 100 };
 function replicas(loads: readonly number[]): Replica[] {
   return loads.map((inFlight, index) => {
     const replica = new Replica(`r${index}`, `http://127.0.0.1:${index + 1}`, new VirtualClock());
-    replica.inFlight = inFlight;
+    for (let count = 0; count < inFlight; count++) replica.charge();
     return replica;
   });
 }

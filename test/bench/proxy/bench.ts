@@ -47,6 +47,7 @@ export async function proxyBench(flags: readonly string[]): Promise<void> {
     await haproxy(engine.port),
     await passthrough(engine.port),
     await pitot(engine.port, 1),
+    await pitot(engine.port, 2),
   ];
   const routes = found.filter((route): route is Route => route !== null);
   const chosen = loads.filter((load) => only === undefined || load.name.includes(only));
