@@ -23,3 +23,14 @@ export function blockWords(blockId: number, count: number): string {
   }
   return parts.join(" ");
 }
+
+/** Words of up to five letters: one token each, with the space, in every vocabulary met so far. Sizes are made from these. */
+const SHORT_WORDS = WORDS.filter((word) => word.length <= 5);
+
+/** Like {@link words}, of short words only: `count` words are as nearly `count` tokens as text can be. */
+export function shortWords(random: Random, count: number): string {
+  const parts: string[] = [];
+  for (let index = 0; index < count; index++)
+    parts.push(SHORT_WORDS[integer(random, SHORT_WORDS.length)] ?? "time");
+  return parts.join(" ");
+}
