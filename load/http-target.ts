@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import { type Dispatcher, Pool } from "undici";
 import type { Clock } from "../engines/clock.ts";
-import type { Engine } from "../engines/engine.ts";
+import type { Engine, JsonObject } from "../engines/engine.ts";
 import type { Exchange } from "../engines/exchange.ts";
 import type { Ending } from "../engines/ending.ts";
 import { ExchangeTimer } from "../engines/exchange-timer.ts";
+import { withoutFields } from "./length-probe.ts";
 import type { PlannedPrompt, Target } from "./target.ts";
 
 export interface HttpTargetOptions {
@@ -19,6 +20,8 @@ export interface HttpTargetOptions {
   readonly exactLength: boolean;
   /** Dialect that forces the length where it is not `engine`: a proxy speaks for engines of another. */
   readonly forceWith?: Engine;
+  /** Fields of a forced length this engine refuses. */
+  readonly refused?: readonly string[];
   /** Sent with every request, a flat list of names and values: keys, mostly. */
   readonly headers?: readonly string[];
   /** Certificates, as node:tls takes them. */
@@ -30,6 +33,8 @@ export interface HttpTargetOptions {
 
 /** An engine closes idle connections after 5 s; we must be first. */
 const KEEP_ALIVE_MS = 3_000;
+/** A busy engine may take its time with a probe; a hung one is not waited for. */
+const POST_TIMEOUT_MS = 60_000;
 const PATHS = { chat: "/v1/chat/completions", completions: "/v1/completions" } as const;
 
 /** Synthetic requests over HTTP, timed by the same {@link ExchangeTimer} as real ones. */
@@ -54,9 +59,10 @@ export class HttpTarget implements Target {
 
   send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
     const { clock, engine, model, exactLength, forceWith = engine, headers } = this.#options;
+    const { refused = [] } = this.#options;
     const open = { model, ...prompt.body, stream: true, stream_options: { include_usage: true } };
     const full = exactLength
-      ? forceWith.forceLength(open, prompt.outputTokens)
+      ? withoutFields(forceWith.forceLength(open, prompt.outputTokens), refused)
       : { ...open, max_tokens: prompt.outputTokens };
     const body = JSON.stringify(full);
     const timer = new ExchangeTimer(
@@ -87,6 +93,19 @@ export class HttpTarget implements Target {
         reception,
       );
     });
+  }
+
+  /** One plain request outside any measurement: probes, the engine's tokenizer. */
+  async post(path: string, body: JsonObject): Promise<{ status: number; body: string }> {
+    const { headers = [] } = this.#options;
+    const answer = await this.#pool.request({
+      path,
+      method: "POST",
+      headers: ["content-type", "application/json", ...headers],
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(POST_TIMEOUT_MS),
+    });
+    return { status: answer.statusCode, body: await answer.body.text() };
   }
 
   close(): Promise<void> {

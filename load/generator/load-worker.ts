@@ -10,10 +10,9 @@ const HEALTH_PERIOD_MS = 250;
 
 /** The inside of a worker thread: sends what it is told to and hands back records. Ends with `close`. */
 function serve(port: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
-  const { url, model, exactLength } = setup;
   const engine = engines[setup.engine];
   const forceWith = setup.forceWith === null ? engine : engines[setup.forceWith];
-  const target = new HttpTarget({ url, model, exactLength, engine, forceWith, clock: systemClock });
+  const target = new HttpTarget({ ...setup, engine, forceWith, clock: systemClock });
   const health = new ThreadHealth(systemClock);
   const flights = new Map<number, AbortController>();
   const say = (message: FromWorker): void => {

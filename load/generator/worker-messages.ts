@@ -1,5 +1,6 @@
 import type { EngineName } from "../../engines/engine.ts";
 import type { Exchange } from "../../engines/exchange.ts";
+import type { HttpTargetOptions } from "../http-target.ts";
 import type { PlannedPrompt } from "../target.ts";
 import type { HealthReading } from "./health.ts";
 
@@ -10,6 +11,9 @@ export interface WorkerSetup {
   readonly engine: EngineName;
   readonly exactLength: boolean;
   readonly forceWith: EngineName | null;
+  readonly refused: readonly string[];
+  readonly headers: readonly string[];
+  readonly connect: NonNullable<HttpTargetOptions["connect"]>;
 }
 
 /** To a worker. Times are readings of the worker's own clock. */

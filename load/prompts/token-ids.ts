@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../engines/engine.ts";
 import { integer, type Random } from "../../engines/random.ts";
-import { type Material, NONCE_TOKENS, type Piece } from "./material.ts";
+import { type Material, NONCE_TOKENS } from "./material.ts";
 
 export interface TokenIdOptions {
   /** Token ids of a text, as the engine's own tokenizer gave them; or a range of ids when it has none. */
@@ -32,7 +32,7 @@ export function tokenIdMaterial(options: TokenIdOptions): Material {
       }
       return ids;
     },
-    body: (pieces) => promptOfTokens((pieces as readonly Piece[]).flat() as number[]),
+    body: (pieces) => promptOfTokens(pieces.flat() as number[]),
     overheadTokens: () => addedTokens,
     learn: () => {},
   };

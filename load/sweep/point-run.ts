@@ -48,6 +48,8 @@ const TICKS_PER_PROGRESS = 2;
 /** Time over which the users of a closed loop arrive, each: in step they would stay a convoy. */
 const RAMP_MS_PER_USER = 50;
 const RAMP_MS_MAX = 10_000;
+/** All of them are there before the window may open. */
+const RAMP_SHARE_MAX = 0.75;
 
 /**
  * Holds one load level: settles, measures a window, keeps the load up until the window's requests have ended, cuts the
@@ -138,7 +140,13 @@ function pacerOf(task: PointTask, seed: number): Pacer {
   const random = forkRandom(seed, `${task.pointId}/arrivals`);
   const { load } = task;
   if (load.mode === "closed") {
-    const rampMs = Math.min(load.concurrency * RAMP_MS_PER_USER, RAMP_MS_MAX);
+    const { settleMsMin, windowMsMax } = task.stop;
+    const settleMs = Math.max(settleMsMin, windowMsMax / 2);
+    const rampMs = Math.min(
+      load.concurrency * RAMP_MS_PER_USER,
+      RAMP_MS_MAX,
+      settleMs * RAMP_SHARE_MAX,
+    );
     return pacers.closed({ concurrency: load.concurrency, rampMs });
   }
   const { ratePerSecond, cv } = load;

@@ -1,6 +1,7 @@
 import { systemClock } from "../../engines/clock.ts";
 import type { Engine, Recognition } from "../../engines/engine.ts";
 import { engines } from "../../engines/index.ts";
+import type { WorkerSetup } from "../../load/generator/worker-messages.ts";
 import { HttpTarget } from "../../load/http-target.ts";
 import { keyProblem } from "../doctor/problem.ts";
 import {
@@ -24,6 +25,8 @@ export interface OpenTarget {
   readonly model: string;
   readonly engine: Engine;
   readonly recognition: Recognition;
+  /** The target as plain data, for threads to open it again. */
+  readonly setup: WorkerSetup;
 }
 
 /**
@@ -79,17 +82,23 @@ async function open(
   const engine = engines[recognition.engine];
   const forceWith =
     recognition.engine === "openai" ? await lengthForcer(connection, model) : engine;
-  const target = new HttpTarget({
+  const setup: WorkerSetup = {
     url,
     model,
-    engine,
-    clock: systemClock,
+    engine: engine.name,
     exactLength: forceWith !== null,
-    ...(forceWith === null ? {} : { forceWith }),
+    forceWith: forceWith?.name ?? null,
+    refused: [],
     headers: connection.headers,
     connect: socketOptions(options.tls),
+  };
+  const target = new HttpTarget({
+    ...setup,
+    engine,
+    forceWith: forceWith ?? engine,
+    clock: systemClock,
   });
-  return { target, model, engine, recognition };
+  return { target, model, engine, recognition, setup };
 }
 
 /**

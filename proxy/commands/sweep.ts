@@ -1,202 +1,135 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { Point } from "../../load/results/smoke-point.ts";
-import type { RunFolder, RunManifest } from "../../load/results/smoke-run.ts";
-import type { Shape } from "../../load/sweep/smoke.ts";
+import type { ArrivalName } from "../../load/results/point.ts";
+import type { SweepSummary } from "../../load/results/summary.ts";
+import type { ChooseOptions } from "../../load/prompts/choose-material.ts";
 import { type ConnectionFlags, withConnectionFlags } from "./connection-flags.ts";
-import { EXIT } from "./exit.ts";
-import { integerFlag } from "./number-flag.ts";
-import type { OpenTarget } from "./open-target.ts";
-import { untilInterrupted } from "./until-interrupted.ts";
+import { durationFlag } from "./duration-flag.ts";
+import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
+import { integerFlag, positiveFlag } from "./number-flag.ts";
+import type { PlanFlags } from "./sweep-plan.ts";
 
-interface SweepFlags extends ConnectionFlags {
-  readonly preset: "smoke";
-  readonly shape: Shape;
+/** Flags of `pitot sweep`. */
+export interface SweepFlags extends ConnectionFlags, PlanFlags {
   readonly model?: string;
-  readonly seed: number;
+  readonly prompts: ChooseOptions["wanted"];
+  readonly workers?: number;
+  readonly selfTest: boolean;
   readonly out: string;
+  readonly resume?: string;
   readonly json?: true;
+  readonly jsonl?: true;
 }
 
 const SEED_MAX = 2 ** 31 - 1;
+const WORKERS_MAX = 64;
+const TURNS_MAX = 100;
+const CONCURRENCY_MAX = 8_192;
+const PRESETS = ["smoke", "quick", "standard", "full"] as const;
+const ARRIVALS: readonly ArrivalName[] = ["poisson", "constant", "gamma"];
+const PROMPTS = ["auto", "ids", "random-ids", "text"];
 
-/** `pitot sweep`: how fast is this engine, from one request at a time to a flood. */
+/** `pitot sweep`: from one request at a time to the flood, and the rate that meets each objective. */
 export function sweepCommand(): Command {
-  return withConnectionFlags(new Command("sweep"))
-    .description("measure an engine from one request at a time to a flood")
-    .argument("<url>", "engine or proxy to measure")
-    .addOption(new Option("--preset <name>", "how thoroughly").choices(["smoke"]).default("smoke"))
-    .option("--shape <in>x<out>", "input and output tokens of each request", parseShape, {
-      inputTokens: 1024,
-      outputTokens: 128,
-    })
+  const command = withConnectionFlags(new Command("sweep"))
+    .description("measure an engine from one request at a time to a flood; find the rates it holds")
+    .argument("[url]", "engine or proxy to measure (the run's own with --resume)")
+    .addOption(new Option("--preset <name>", "how thoroughly").choices(PRESETS).default("quick"));
+  return withWorkload(command)
     .option("--model <name>", "model to ask for (the target's first when absent)")
+    .addOption(
+      new Option("--prompts <kind>", "what prompts are made of").choices(PROMPTS).default("auto"),
+    )
+    .option(
+      "--workers <n>",
+      "threads that send, 0 for none (one less than cores when absent)",
+      integerFlag({ min: 0, max: WORKERS_MAX }),
+    )
+    .option("--no-self-test", "skip measuring what this machine's loopback carries")
     .option("--seed <n>", "same seed, same prompts", integerFlag({ min: 0, max: SEED_MAX }), 1)
     .option("--out <dir>", "where runs are kept", "data")
+    .option("--resume <run>", "go on with a run that was cut short: its folder or id")
     .option("--json", "print one JSON document instead of the table")
-    .action(runSweep);
+    .option("--jsonl", "print events as they happen, one JSON object a line")
+    .action(runSweepCommand);
 }
 
-async function runSweep(url: string, flags: SweepFlags): Promise<void> {
-  const { openTarget } = await import("./open-target.ts");
-  const { smokeSweep, shapeName } = await import("../../load/sweep/smoke.ts");
-  const { systemClock } = await import("../../engines/clock.ts");
-  const opened = await openTarget(url, flags.model, flags);
-  const shape = shapeName(flags.shape);
-  const { run, runId } = await openRun(opened, flags, shape);
+function withWorkload(command: Command): Command {
+  return command
+    .option("--shape <in>x<out>", "input and output tokens (repeatable)", collect)
+    .option(
+      "--shapes <list>",
+      "almanac-9, almanac-long, interactive, inferencex, a list or a grid",
+      collect,
+    )
+    .option("--mix <shares>", 'shapes by share, such as "70% 1024x128, 30% 128x1024"')
+    .option("--dataset <file>", "prompts from a JSONL file")
+    .option("--prefix-share <share>", "part of every prompt shared with others, 0 to 1", shareFlag)
+    .option("--turns <n>", "turns of each conversation", integerFlag({ min: 1, max: TURNS_MAX }))
+    .option("--think <duration>", "pause between turns, such as 2s", durationFlag)
+    .option("--objective <text>", "such as 'ttft_p95<=1s' (repeatable)", collect)
+    .addOption(
+      new Option("--arrivals <process>", "of open-loop rates").choices(ARRIVALS).default("poisson"),
+    )
+    .option("--cv <x>", "burstiness of gamma arrivals: 1 is Poisson", positiveFlag, 2)
+    .option("--rate <n>", "hold this many requests/s instead (repeatable)", collectNumbers)
+    .option("--concurrency <n>", "hold this many at once instead (repeatable)", collectWhole);
+}
+
+async function runSweepCommand(url: string | undefined, flags: SweepFlags): Promise<void> {
+  const { prepareSweep } = await import("./sweep-session.ts");
+  const { runSweep } = await import("../../load/sweep/sweep.ts");
+  const { plainLines } = await import("./sweep-lines.ts");
+  const { untilInterrupted } = await import("./until-interrupted.ts");
   const stop = new AbortController();
+  const session = await prepareSweep(url, flags, stop.signal);
   void untilInterrupted().then(() => stop.abort());
-  process.stderr.write(
-    `sweeping ${opened.model} on ${opened.recognition.engine} at ${opened.target.label}, ${shape}, about a minute; keeping ${run.directory}\n`,
-  );
-  const show = (line: string): void => {
-    if (flags.json !== true) process.stdout.write(`${line}\n`);
-  };
-  show(HEAD);
-  const points = await smokeSweep({
-    target: opened.target,
-    shape: flags.shape,
-    runId,
-    seed: flags.seed,
-    clock: systemClock,
-    signal: stop.signal,
-    onExchange: (exchange, lagMs) => {
-      run.request(exchange, lagMs);
-    },
-    onPoint: (point) => {
-      run.point(point);
-      show(row(point));
-    },
+  const quiet = flags.json === true || flags.jsonl === true;
+  const lines = plainLines({
+    data: (line) => (quiet ? undefined : process.stdout.write(`${line}\n`)),
+    progress: (line) => process.stderr.write(`${line}\n`),
   });
-  await opened.target.close();
-  const interrupted = stop.signal.aborted;
-  const summary = summaryOf(points, { runId, subject: subjectOf(opened), shape, interrupted });
-  run.summary(summary);
-  run.end(interrupted ? "interrupted" : "done", new Date(systemClock.nowMs()).toISOString());
-  show(`\n${summary.headline}`);
+  const summary = await session.run((options) =>
+    runSweep({
+      ...options,
+      onEvent: (event) => {
+        options.onEvent(event);
+        lines(event);
+        if (flags.jsonl === true) process.stdout.write(`${JSON.stringify(event)}\n`);
+      },
+    }),
+  );
   if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  process.exitCode = interrupted ? EXIT.interrupted : summary.valid ? EXIT.ok : EXIT.invalidRun;
+  process.exitCode = statusOf(summary);
 }
 
-/** Creates the run's folder before the first request goes out. */
-async function openRun(
-  opened: OpenTarget,
-  flags: SweepFlags,
-  shape: string,
-): Promise<{ run: RunFolder; runId: string }> {
-  const { newRunId, RunFolder } = await import("../../load/results/smoke-run.ts");
-  const { systemClock } = await import("../../engines/clock.ts");
-  const { systemRandom } = await import("../../engines/random.ts");
-  const startedAt = new Date(systemClock.nowMs());
-  const runId = newRunId(startedAt, systemRandom().next());
-  const run = new RunFolder(flags.out, {
-    runId,
-    schemaVersion: 1,
-    state: "running",
-    startedAt: startedAt.toISOString(),
-    endedAt: null,
-    preset: flags.preset,
-    seed: flags.seed,
-    ...subjectOf(opened),
-    shapes: [shape],
-    runtime: `node ${process.version}`,
-  });
-  return { run, runId };
+/** Interrupted before invalid: what was finished is kept, and nobody asked for more. */
+export function statusOf(summary: SweepSummary): ExitStatus {
+  if (summary.interrupted) return EXIT.interrupted;
+  return summary.valid ? EXIT.ok : EXIT.invalidRun;
 }
 
-function subjectOf({
-  target,
-  model,
-  recognition,
-}: OpenTarget): Pick<RunManifest, "target" | "engine" | "engineVersion" | "model"> {
-  return {
-    target: target.label,
-    engine: recognition.engine,
-    engineVersion: recognition.version,
-    model,
-  };
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
-interface Summary {
-  readonly valid: boolean;
-  readonly headline: string;
+function collectNumbers(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, positiveFlag(text)];
 }
 
-/** The document of `--json` and `summary.json`. */
-function summaryOf(
-  points: readonly Point[],
-  about: {
-    readonly runId: string;
-    readonly subject: object;
-    readonly shape: string;
-    readonly interrupted: boolean;
-  },
-): Summary {
-  const { runId, subject, shape, interrupted } = about;
-  const invalid = points.find((point) => !point.valid);
-  const sendLagP99Ms = Math.max(0, ...points.map((point) => point.sendLagP99Ms ?? 0));
-  const document = {
-    runId,
-    valid: invalid === undefined && !interrupted && points.length > 0,
-    invalidBecause: interrupted ? "interrupted" : (invalid?.invalidBecause ?? null),
-    headline: headline(points, shape),
-    subject,
-    shapes: [{ shape, points, capacities: [] }],
-    generator: { sendLagP99Ms },
-  };
-  return document;
+function collectWhole(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, integerFlag({ min: 1, max: CONCURRENCY_MAX })(text)];
 }
 
-const COLUMNS = [
-  "load",
-  "req/s",
-  "out tok/s",
-  "TTFT p50",
-  "p95",
-  "TPOT p50",
-  "E2E p50",
-  "n",
-  "failed",
-];
-const HEAD = COLUMNS.map((name) => name.padStart(10)).join("");
-
-function row(point: Point): string {
-  const ms = (value: number | null): string => (value === null ? "—" : `${value.toFixed(1)} ms`);
-  const { ttftMs, tpotMs, e2eMs } = point;
-  const cells = [
-    `c=${point.concurrency ?? "?"}`,
-    point.completedRatePerSecond.toFixed(2),
-    point.outputTokensPerSecond.toFixed(0),
-    ms(ttftMs.p50),
-    ms(ttftMs.p95),
-    ms(tpotMs.p50),
-    ms(e2eMs.p50),
-    String(point.completed),
-    String(point.failed),
-  ];
-  return (
-    cells.map((cell) => cell.padStart(10)).join("") +
-    (point.valid ? "" : `  invalid: ${point.invalidBecause}`)
-  );
+function shareFlag(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError(`"${text}" is not a share: write a number from 0 to 1.`);
 }
 
-/** The answer in words. */
-function headline(points: readonly Point[], shape: string): string {
-  const alone = points.find((point) => point.concurrency === 1);
-  const most = points.toSorted((a, b) => b.outputTokensPerSecond - a.outputTokensPerSecond)[0];
-  if (alone === undefined || most === undefined) return "Nothing was measured.";
-  const first =
-    alone.ttftMs.p50 === null
-      ? `too few requests alone for a median (${alone.ttftMs.n})`
-      : `alone ${alone.ttftMs.p50.toFixed(0)} ms to the first token, then ${alone.tpotMs.p50?.toFixed(1) ?? "—"} ms a token`;
-  return `At ${shape}: ${first}; at most ${most.outputTokensPerSecond.toFixed(0)} tok/s, reached with ${most.concurrency ?? "?"} at once.`;
-}
-
-/** Reads `1024x128`. @throws {InvalidArgumentError} naming the value and the form. */
-export function parseShape(text: string): Shape {
-  const [, input, output] = /^(\d+)x(\d+)$/.exec(text.trim()) ?? [];
-  const shape = { inputTokens: Number(input), outputTokens: Number(output) };
-  if (shape.inputTokens >= 1 && shape.outputTokens >= 1) return shape;
-  throw new InvalidArgumentError(
-    `"${text}" is not a shape: write input x output tokens, such as 1024x128.`,
+/** The sentence for a sweep with nothing to sweep. */
+export function missingUrl(): CommandError {
+  return new CommandError(
+    EXIT.usage,
+    "name what to measure, such as pitot sweep http://127.0.0.1:8000, or a run to go on with by --resume.",
   );
 }

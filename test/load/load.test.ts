@@ -9,7 +9,6 @@ import { planned } from "../../load/pacers/planned.ts";
 import { poisson } from "../../load/pacers/poisson.ts";
 import { uniformPrompts } from "../../load/prompts/shaped.ts";
 import { percentile, samplesNeeded } from "../../load/statistics/percentile.ts";
-import { summarise } from "../../load/results/smoke-point.ts";
 import { runStage } from "../../load/stage.ts";
 import type { Target } from "../../load/target.ts";
 
@@ -193,22 +192,5 @@ describe("figures", () => {
     [0.99, 662],
   ])("the %d percentile needs %d samples", (q, n) => {
     expect(samplesNeeded(q)).toBe(n);
-  });
-
-  test("a point without a completed request is invalid and says why", () => {
-    const point = summarise({
-      pointId: "p",
-      shape: "1x1",
-      concurrency: 1,
-      offeredRatePerSecond: null,
-      windowMs: 1000,
-      exchanges: [],
-      sendLagsMs: [],
-    });
-    expect(point).toMatchObject({
-      valid: false,
-      invalidBecause: "no request completed",
-      ttftMs: { p50: null, n: 0 },
-    });
   });
 });
