@@ -138,10 +138,13 @@ interface Measured {
   readonly fault: string | null;
 }
 
+const ASLEEP = "it sleeps and works on nothing: wake it with POST /wake_up";
 const NOTHING: Measured = { stats: NO_STATS, metrics: null, tokens: null, fault: null };
 
 async function measure(look: Look, recognition: Recognition): Promise<Measured> {
   const { stats, metrics } = await readStatistics(look, recognition);
+  // A sleeping vLLM answers its health route, and takes a request that it never works on.
+  if (stats.asleep === true) return { stats, metrics, tokens: null, fault: ASLEEP };
   const answer = await tokensOf(look, recognition);
   return typeof answer === "string"
     ? { stats, metrics, tokens: null, fault: answer }

@@ -115,6 +115,22 @@ describe("a simulated engine", () => {
     expect(found.engine).toBe("vllm");
   });
 
+  test("that sleeps is to be woken, and given nothing to do", async () => {
+    const page = `vllm:num_requests_running{model_name="m",engine="0"} 0
+vllm:engine_sleep_state{model_name="m",engine="0",sleep_state="awake"} 0
+`;
+    const url = await practice.front(await practice.engine(), {
+      answer: (request, response) => {
+        if (request.method !== "POST" && request.url !== "/metrics") return false;
+        response.writeHead(request.method === "POST" ? 500 : 200).end(page);
+        return true;
+      },
+    });
+    const found = await practice.look(url);
+    expect(found).toMatchObject({ state: "failed", tokens: null });
+    expect(found.problem).toContain("it sleeps and works on nothing: wake it with POST /wake_up");
+  });
+
   test("without usage is counted by events, and says so", async () => {
     const found = await practice.look(await practice.engine({ faults: [{ kind: "no-usage" }] }));
     expect(found.tokens?.countedBy).toBe("events");
