@@ -40,6 +40,7 @@ function setupOf(figure: Figure): EngineSetup {
     asyncScheduling: figure.asyncScheduling,
     prefixCache: client.distinctPrompts !== null,
     ...(client.sequencesMax === null ? {} : { sequencesMax: client.sequencesMax }),
+    ...(client.kvCapacityTokens === null ? {} : { kvCapacityTokens: client.kvCapacityTokens }),
     ...(client.stepTokensMax === null ? {} : { stepTokensMax: client.stepTokensMax }),
   };
 }

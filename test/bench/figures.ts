@@ -1,5 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { type Model, models, type WeightType } from "../../engines/catalog/models.ts";
+import { gpus } from "../../engines/catalog/gpus.ts";
+import {
+  type Model,
+  models,
+  parameters,
+  WEIGHT_BYTES,
+  type WeightType,
+} from "../../engines/catalog/models.ts";
+import { readCsv } from "./csv.ts";
 import type { KvType, Persona } from "../../engines/sim/profiles.ts";
 
 /** One published measurement the simulator can be held against. */
@@ -35,6 +43,7 @@ export interface Client {
   readonly lengthShareMin: number;
   readonly sequencesMax: number | null;
   readonly stepTokensMax: number | null;
+  readonly kvCapacityTokens: number | null;
   /** Requests take the chat route, with its template and parsers. */
   readonly chat: boolean;
   /** Prompts are drawn from so many distinct ones: the prefix cache knows them. */
@@ -121,41 +130,54 @@ function readFigure(row: Row, line: number): Figure | string {
     kvType: kvTypeOf(whole, row),
     expertParallel: noted(row.notes, /\bmoe_ep(\d+)\b/, 1) > 1,
     client: clientOf(row, whole),
-    ttftMs: positive(row.ttft_ms),
+    // A tail of TTFT is no figure for a mean or a median.
+    ttftMs: /p9\d|max/i.test(row.ttft_stat) ? null : positive(row.ttft_ms),
     ttftStatistic: /median|p50/i.test(row.ttft_stat) ? "median" : "mean",
   };
 }
 
+type Read = { readonly [Key in keyof Figure]?: Figure[Key] | null };
+
 /** What the row does not say, or says of something the simulator is not. */
-function reasonAgainst(
-  row: Row,
-  read: { readonly [Key in keyof Figure]?: Figure[Key] | null },
-): string | null {
-  const { persona, model, weights } = read;
-  if (persona === null) return `engine "${row.engine}" is not simulated`;
+function reasonAgainst(row: Row, read: Read): string | null {
+  const { persona, model, weights, tp } = read;
+  if (!persona) return `engine "${row.engine}" is not simulated`;
   if (persona === "vllm" && isBeforeV1(row))
     return "vLLM before V1: its scheduler is not simulated";
   if (!/\bh100\b/i.test(row.gpu) || /\b(pcie|nvl|mig)\b/i.test(row.gpu))
     return "not a whole H100 SXM";
+  const lacks = lacking(read, noted(row.notes, /\bdp(\d+)\b/, 1));
+  if (lacks !== null) return lacks;
   if (!model) return `model "${row.model}" is not in the catalogue`;
-  if (weights === null) return "weight type not stated";
+  if (!weights) return "weight type not stated, or not simulated";
   if ((weights === "mxfp4") !== (model.nativeType === "mxfp4"))
     return "precision contradicts the weights the model is published in";
-  return lacking(read, noted(row.notes, /\bdp(\d+)\b/, 1));
+  if (/speculat|eagle|medusa|\bmtp\b/i.test(row.notes)) return "speculative decoding";
+  return (read.tpotMs ?? 0) < floorMs(model, weights, tp ?? 1)
+    ? "below the time it takes to read the weights once"
+    : null;
 }
 
-function lacking(
-  read: { readonly [Key in keyof Figure]?: Figure[Key] | null },
-  dataParallel: number,
-): string | null {
+function lacking(read: Read, dataParallel: number): string | null {
   const { tp, inputTokens, outputTokens, load, tpotMs } = read;
   if (!tp) return "prefill and decode on separate cards, or number of cards not stated";
-  if (dataParallel !== 1 || ![1, 2, 4, 8].includes(tp))
-    return "cards are not one tensor-parallel group of 1, 2, 4 or 8";
+  if (!tpotMs) return "no TPOT";
   if (!inputTokens || !outputTokens) return "input or output length not stated";
   if (outputTokens < 2) return "a single output token has no TPOT";
   if (!load) return "load is neither users nor requests per second";
-  return tpotMs ? null : "no TPOT";
+  return dataParallel !== 1 || ![1, 2, 4, 8].includes(tp)
+    ? "cards are not one tensor-parallel group of 1, 2, 4 or 8"
+    : null;
+}
+
+/** Time to read once what a single token needs of the weights: no step without drafts is faster. */
+function floorMs(model: Model, weights: WeightType, tp: number): number {
+  const { layers, hidden, vocab, experts } = model;
+  const mixed = experts === undefined ? 0 : layers - (experts.denseLayers ?? 0);
+  const active = mixed * (experts?.active ?? 0) * 3 * hidden * (experts?.ffn ?? 0);
+  const embeddings = vocab * hidden * (model.tiedEmbeddings === true ? 1 : 2);
+  const bytes = (parameters(model).outsideExperts - embeddings + active) * WEIGHT_BYTES[weights];
+  return ((bytes / tp) * 1000) / gpus.h100.bandwidth;
 }
 
 /** A number the notes hold, or what stands for its absence. */
@@ -226,7 +248,7 @@ function kvTypeOf({ persona, weights }: Pick<Figure, "persona" | "weights">, row
 }
 
 function loadOf(text: string): Load | null {
-  const users = /^c(\d+)$/.exec(text)?.[1];
+  const users = /^c(\d+)$/i.exec(text)?.[1];
   if (users !== undefined && Number(users) > 0) return { kind: "users", users: Number(users) };
   const rate = /^(\d+(?:\.\d+)?) req\/s\b/.exec(text)?.[1];
   return rate !== undefined && Number(rate) > 0 ? { kind: "rate", perSecond: Number(rate) } : null;
@@ -237,7 +259,6 @@ function doubtOf(notes: string): string | null {
   if (/buffered stream/i.test(notes)) return "buffered stream: the client saw tokens in bursts";
   if (/prefix reuse or/i.test(notes)) return "behind a router: prefix reuse or several workers";
   if (/disaggregated/i.test(notes)) return "prefill and decode on separate cards";
-  if (/KV pool .* only/i.test(notes)) return "KV pool cut down to less than the engine's default";
   const failures = noted(notes, /failures (\d+)/, 0);
   return failures > 0 ? "overloaded: requests of the run failed" : null;
 }
@@ -261,28 +282,19 @@ function clientOf(
       generated && persona !== "sglang" && users !== null
         ? users + inputTokens + AICONFIGURATOR_SLACK_TOKENS
         : noted(notes, /max[_-]num[_-]batched[_-]tokens[ =](\d+)/, null),
+    kvCapacityTokens: poolTokens(notes),
     chat: generated,
     distinctPrompts: noted(notes, /(\d+) distinct prompts reused/, null),
   };
 }
 
+/** The size of a KV pool the notes give as a range of thousands: its middle. */
+function poolTokens(notes: string): number | null {
+  const range = /KV pool ~?(\d+)-(\d+)k tokens/.exec(notes);
+  return range === null ? null : ((Number(range[1]) + Number(range[2])) / 2) * 1000;
+}
+
 function positive(text: string): number | null {
   const value = text === "" ? Number.NaN : Number(text);
   return Number.isFinite(value) && value > 0 ? value : null;
-}
-
-/** Rows of a CSV text with quoted cells (RFC 4180). Blank lines are no rows. */
-function readCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let cells: string[] = [];
-  const cell = /(?:"((?:[^"]|"")*)"|([^,"\r\n]*))(,|\r?\n|$)/gy;
-  while (cell.lastIndex < text.length) {
-    const found = cell.exec(text);
-    if (found === null) break;
-    cells.push(found[1]?.replaceAll('""', '"') ?? found[2] ?? "");
-    if (found[3] === ",") continue;
-    if (cells.some((value) => value !== "")) rows.push(cells);
-    cells = [];
-  }
-  return rows;
 }

@@ -28,6 +28,7 @@ export class PrefillFirst implements Scheduler {
   #ratio = RATIO_START;
 
   plan(state: SchedulerState): StepPlan {
+    if (state.running.length + state.waiting.length === 0) this.#ratio = RATIO_START;
     const chunks = this.#prefill(state);
     if (chunks.length > 0) return { decodes: [], chunks, preempted: 0 };
     const preempted = this.#makeRoom(state);
@@ -50,12 +51,13 @@ export class PrefillFirst implements Scheduler {
     }
     if (waiting.length === 0 || budget === 0) return chunks;
     let spare = cache.available;
-    for (const sequence of running) spare -= this.#futureBlocks(state, sequence);
+    for (const sequence of running) spare -= futureBlocks(state, sequence, this.#ratio);
     while (budget > 0 && running.length < limits.sequencesMax) {
       const next = waiting[0];
       if (next === undefined) break;
-      const wanted = Math.ceil(next.needed / cache.blockTokens) + this.#futureBlocks(state, next);
-      if (running.length > 0 && wanted > spare) break;
+      // The running are guessed at, the one to come is taken at its word (`add_one_req`).
+      const wanted = Math.ceil(next.needed / cache.blockTokens) + futureBlocks(state, next, 1);
+      if (running.length > 0 && wanted >= spare) break;
       if (!admit(state, next, 0)) break;
       spare -= wanted;
       budget -= takeChunk(chunks, next, budget);
@@ -86,11 +88,16 @@ export class PrefillFirst implements Scheduler {
     this.#ratio = Math.min(1, (generated + RETRACT_STEPS * running.length) / (promised + 1));
     return preempted;
   }
+}
 
-  #futureBlocks({ cache }: SchedulerState, { request, generated }: Sequence): number {
-    const left = Math.min(request.outputTokensMax - generated, RESERVE_TOKENS_MAX);
-    return Math.ceil((left * this.#ratio) / cache.blockTokens);
-  }
+/** Blocks kept for what a sequence may still produce. */
+function futureBlocks(
+  { cache }: SchedulerState,
+  { request, generated }: Sequence,
+  ratio: number,
+): number {
+  const left = Math.min(request.outputTokensMax - generated, RESERVE_TOKENS_MAX);
+  return Math.ceil((left * ratio) / cache.blockTokens);
 }
 
 function lessAdvanced(a: Sequence, b: Sequence): Sequence {
