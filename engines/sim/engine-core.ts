@@ -110,14 +110,18 @@ export class EngineCore {
 
   /** Puts a request into the engine. */
   submit(request: SimRequest, sink: SimSink): Submitted {
-    const { clock, speed, blockTokens, prefixCache } = this.options;
+    const { clock, speed, blockTokens, prefixCache, contextTokens } = this.options;
     const hashes = prefixCache ? blockHashes(request.promptIds, blockTokens) : [];
     const sequence = new Sequence(request, sink, clock.nowMs(), hashes);
     this.#stats.received++;
     const cancelArrival = clock.schedule(request.apiMs / speed, () => {
       if (sequence.gone) return;
       this.#waiting.push(sequence);
-      this.#wake();
+      if (sequence.promptTokens + request.outputTokens > contextTokens) {
+        // It could never end, and would hold up everybody behind it.
+        this.#leave(sequence);
+        sink.failed(`the request is longer than the engine's ${contextTokens} tokens of context`);
+      } else this.#wake();
     });
     return {
       abort: () => {

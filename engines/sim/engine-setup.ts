@@ -106,6 +106,8 @@ const HYBRID_LENGTH_TOKENS = 8192;
 const TUNED_FP8 = { flopsShare: 0.72 } as const;
 /** SGLang pages by token; blocks of 16 find the same prefixes to within 15 tokens at a sixteenth of the book-keeping. */
 const BLOCK_TOKENS_MIN = 16;
+/** The largest block of all engines. */
+const BLOCK_TOKENS_MAX = 32;
 
 /**
  * Builds the engine core of a set-up.
@@ -114,8 +116,9 @@ const BLOCK_TOKENS_MIN = 16;
 export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
   const machine = machineOf(setup);
   const defaults = DEFAULTS[setup.persona];
-  const { kvCapacityTokens, contextTokens } = roomFor(setup, machine);
   const speculative = setup.speculative ?? null;
+  const blockTokens = Math.max(defaults.blockTokens, BLOCK_TOKENS_MIN);
+  const { kvCapacityTokens, contextTokens } = roomFor(setup, machine);
   return new EngineCore({
     machine,
     scheduler: defaults.scheduler(),
@@ -126,7 +129,7 @@ export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
     },
     kvCapacityTokens,
     contextTokens,
-    blockTokens: Math.max(defaults.blockTokens, BLOCK_TOKENS_MIN),
+    blockTokens,
     clock,
     random: forkRandom(setup.seed ?? 1, "steps"),
     speed: setup.speed ?? 1,
@@ -180,7 +183,10 @@ function roomFor(
       `${title} does not fit on ${tp} × ${gpu.title}${why}. Raise --tp or choose --weights fp8.`,
     );
   }
-  const contextTokens = Math.min(model.contextTokens, setup.contextTokens ?? kvCapacityTokens);
+  // The cache's last block may be a part, and drafts are written before they are judged.
+  const spare = BLOCK_TOKENS_MAX + (setup.speculative?.drafts ?? 0);
+  const held = kvCapacityTokens - spare;
+  const contextTokens = Math.min(model.contextTokens, setup.contextTokens ?? held, held);
   return { kvCapacityTokens, contextTokens };
 }
 

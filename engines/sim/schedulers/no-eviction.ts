@@ -5,6 +5,7 @@ import {
   type Scheduler,
   type SchedulerState,
   type StepPlan,
+  wholeOutput,
 } from "./scheduler.ts";
 
 /**
@@ -24,8 +25,7 @@ export class NoEviction implements Scheduler {
       // A prompt longer than the budget would never fit: it goes alone.
       const fits =
         next.needed <= budget || (chunks.length === 0 && next.needed > limits.stepTokensMax);
-      const reserve = next.request.outputTokensMax + limits.decodeTokens - 1;
-      if (!fits || !admit(state, next, reserve)) break;
+      if (!fits || !admit(state, next, wholeOutput(state, next))) break;
       const tokens = next.needed - next.computed;
       chunks.push({ sequence: next, tokens });
       budget -= tokens;

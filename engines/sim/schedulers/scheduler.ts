@@ -49,6 +49,12 @@ export function admit(state: SchedulerState, sequence: Sequence, reserveTokens: 
   return true;
 }
 
+/** Tokens to set aside so that a sequence can never run out: all it may still produce, as far as the cache goes. */
+export function wholeOutput({ cache, limits }: SchedulerState, sequence: Sequence): number {
+  const left = sequence.request.outputTokensMax - sequence.generated + limits.decodeTokens - 1;
+  return Math.min(left, cache.blocks * cache.blockTokens - sequence.needed);
+}
+
 /**
  * Room for the next tokens of a decoding sequence; when the cache is full the youngest of the batch are thrown out,
  * at last the sequence itself. Returns how many had to go.

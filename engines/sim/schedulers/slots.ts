@@ -6,6 +6,7 @@ import {
   type SchedulerState,
   type StepPlan,
   takeChunk,
+  wholeOutput,
 } from "./scheduler.ts";
 
 /**
@@ -23,8 +24,7 @@ export class Slots implements Scheduler {
       if (!sequence.decoding && budget > 0) budget -= takeChunk(chunks, sequence, budget);
     while (budget > 0 && running.length < limits.sequencesMax) {
       const next = state.waiting[0];
-      const reserve = (next?.request.outputTokensMax ?? 0) + limits.decodeTokens - 1;
-      if (next === undefined || !admit(state, next, reserve)) break;
+      if (next === undefined || !admit(state, next, wholeOutput(state, next))) break;
       budget -= takeChunk(chunks, next, budget);
     }
     return { decodes, chunks, preempted: 0 };
