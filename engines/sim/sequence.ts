@@ -53,12 +53,13 @@ export class Sequence {
     this.promptTokens = request.promptIds.length;
   }
 
-  /** Tokens that must be in the cache before it can decode: the prompt, and after a preemption what it had produced. */
+  /** Tokens that must be in the cache to sample the next one: the prompt, and after a preemption what it had produced. */
   get needed(): number {
-    return this.promptTokens + Math.max(0, this.generated - 1);
+    return this.promptTokens + this.generated;
   }
 
+  /** All but its newest token is in the cache: one step gives the next. */
   get decoding(): boolean {
-    return this.generated > 0 && this.computed >= this.needed;
+    return this.generated > 0 && this.computed >= this.needed - 1;
   }
 }
