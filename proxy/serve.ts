@@ -10,6 +10,7 @@ import { CLIENT_LIMITS, type ClientLimits } from "./http/client-connections.ts";
 import type { TimeLimitOptions } from "./http/deadlines.ts";
 import { type ForwardOptions, forwardServices } from "./http/forward-services.ts";
 import { DataListener } from "./http/listener.ts";
+import { openFilesMax } from "./http/open-files.ts";
 import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
 import { RETRIES } from "./http/retry.ts";
@@ -224,7 +225,7 @@ function ownPath(
 /** What the data path is built from, one thread's share of each limit that is the whole proxy's. */
 function threadSetup(options: ServeOptions): CrewParts["setup"] {
   const { threads = 1, policy, limits, hedging, breaker, queue } = options;
-  const clients = { ...CLIENT_LIMITS, ...options.clients };
+  const clients = { ...CLIENT_LIMITS, openFilesMax: openFilesMax(), ...options.clients };
   const retries = { ...RETRIES, ...options.retries };
   const share = (whole: number): number => Math.ceil(whole / threads);
   return {
@@ -243,6 +244,7 @@ function threadSetup(options: ServeOptions): CrewParts["setup"] {
     clients: {
       ...clients,
       connectionsMax: share(clients.connectionsMax),
+      openFilesMax: share(clients.openFilesMax),
     },
     trustedPeers: options.trustedPeers ?? [],
     traces: tracesOptions(options.telemetry),

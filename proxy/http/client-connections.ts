@@ -2,6 +2,7 @@ import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../engines/clock.ts";
 import type { ErrorCode } from "../errors.ts";
+import { connectionsWithin } from "./open-files.ts";
 import { sendErrorOnSocket } from "./error-answer.ts";
 
 /** What one client, and all of them, may take of the listener. */
@@ -18,6 +19,8 @@ export interface ClientLimits {
   readonly connectionsMax: number;
   /** From one address. */
   readonly connectionsPerSourceMax: number;
+  /** Files the process may hold open: fewer connections are taken where these would not suffice. */
+  readonly openFilesMax: number;
 }
 
 export const CLIENT_LIMITS: ClientLimits = {
@@ -31,10 +34,13 @@ export const CLIENT_LIMITS: ClientLimits = {
   connectionsMax: 10_000,
   // Off: behind a load balancer everybody comes from one address, and each stream is a connection.
   connectionsPerSourceMax: Infinity,
+  openFilesMax: Infinity,
 };
 
 /** Connections beyond the limit that are still taken to be told so; more are dropped as they come. */
 const REFUSED_CONNECTIONS_MAX = 256;
+/** And no more than this share of those that are served. */
+const REFUSED_SHARE = 0.2;
 /** The same trouble is told once in this time. */
 const TELL_PERIOD_MS = 60_000;
 
@@ -49,6 +55,7 @@ const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
 export class ClientConnections {
   readonly #clock: Clock;
   readonly #limits: ClientLimits;
+  readonly #connectionsMax: number;
   readonly #perSource = new Map<string, number>();
   readonly #toldMs = new Map<string, number>();
   readonly #late = new WeakSet<Socket>();
@@ -60,7 +67,9 @@ export class ClientConnections {
   constructor(server: Server, clock: Clock, limits: ClientLimits) {
     this.#clock = clock;
     this.#limits = limits;
-    server.maxConnections = limits.connectionsMax + REFUSED_CONNECTIONS_MAX;
+    this.#connectionsMax = Math.min(limits.connectionsMax, connectionsWithin(limits.openFilesMax));
+    const surplus = Math.ceil(this.#connectionsMax * REFUSED_SHARE);
+    server.maxConnections = this.#connectionsMax + Math.min(REFUSED_CONNECTIONS_MAX, surplus);
     server.on("connection", (socket) => {
       this.#admit(socket);
     });
@@ -106,7 +115,7 @@ export class ClientConnections {
   }
 
   #admit(socket: Socket): void {
-    const { connectionsMax, connectionsPerSourceMax } = this.#limits;
+    const { connectionsPerSourceMax } = this.#limits;
     const source = socket.remoteAddress ?? "";
     const ofSource = (this.#perSource.get(source) ?? 0) + 1;
     this.#open++;
@@ -123,7 +132,7 @@ export class ClientConnections {
         `Connections are refused: ${source} has ${connectionsPerSourceMax}, the limit for one address.`,
       );
       socket.destroy();
-    } else if (this.#open > connectionsMax) {
+    } else if (this.#open > this.#connectionsMax) {
       this.#tellFull();
       this.#surplus.add(socket);
     }
@@ -152,10 +161,12 @@ export class ClientConnections {
   }
 
   #tellFull(): void {
-    this.#tell(
-      "full",
-      `Connections are refused: ${this.#open} are open and ${this.#limits.connectionsMax} is the limit.`,
-    );
+    const { connectionsMax, openFilesMax } = this.#limits;
+    const why =
+      this.#connectionsMax < connectionsMax
+        ? `all that ${openFilesMax} open files have room for: raise the limit of file descriptors (ulimit -n)`
+        : "the limit";
+    this.#tell("full", `Connections are refused: ${this.#connectionsMax} are open, ${why}.`);
   }
 
   #tell(kind: string, sentence: string): void {
