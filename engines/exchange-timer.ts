@@ -125,6 +125,11 @@ export class ExchangeTimer {
     return (this.#answer?.finishReason ?? null) === null ? "nothing" : "reason";
   }
 
+  /** Whether an event of ours may follow what the client has got: the stream is not in the middle of one. */
+  get isBetweenEvents(): boolean {
+    return this.#answer?.isBetweenEvents === true;
+  }
+
   /**
    * Since when the next piece of an answer that has begun is waited for; `null` while it has not. Output counts where it
    * can be told, so that comments (`: ping`) do not hide a stall; bytes count in answers nobody here can read.

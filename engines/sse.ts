@@ -58,6 +58,11 @@ export class SseScanner {
     this.#hold(chunk, start);
   }
 
+  /** Whether the bytes so far end where an event ends: another may be put behind them. */
+  get isBetweenEvents(): boolean {
+    return this.#heldBytes === 0 && this.#lineEmpty && !this.#skipping;
+  }
+
   /** No more bytes will come: yields what was begun. */
   end(): void {
     this.#emit(new Uint8Array(0), 0, 0);

@@ -47,5 +47,10 @@ export type AttemptResult =
   | { readonly kind: "answered" }
   | Unanswered
   /** Part of it reached the client. */
-  | { readonly kind: "broken"; readonly code: ErrorCode; readonly isStream: boolean }
+  | {
+      readonly kind: "broken";
+      readonly code: ErrorCode;
+      /** An event that says so can still be put behind it: it is a stream, and no event is half out. */
+      readonly takesEvent: boolean;
+    }
   | { readonly kind: "cancelled" };

@@ -41,6 +41,8 @@ class Ended extends Error {
   override readonly name = "Ended";
 }
 
+/** An error event in place of an answer counts as the 502 it should have been. */
+const STATUS_OF_ERROR_EVENT = 502;
 /** An engine's refusal is kept up to this size for the client; a larger one is let go. */
 const HELD_BYTES_MAX = 65_536;
 
@@ -250,9 +252,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   #fail({ cause, code, why }: Fault & { readonly why: string }): void {
-    // Where the engine stated a length, an event of ours would overrun it.
-    const isStream = this.#isStream && headerOf(this.#raw, "content-length") === undefined;
-    if (this.#claimed) this.#finish({ kind: "broken", code, isStream });
+    if (this.#claimed) this.#finish({ kind: "broken", code, takesEvent: this.#takesEvent() });
     else this.#finish({ kind: "unanswered", cause, code, why, status: this.#status, held: null });
   }
 
@@ -260,7 +260,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     if (this.#result !== null) return;
     this.#result = result;
     if (result.kind !== "answered") this.#controller?.abort(new Ended());
-    // A lane of its own carries nothing else; it closes when what it carries is over.
+    // A lane of its own carries nothing else.
     if (this.#parts.lane === "fresh") void this.#lane?.close();
     this.#resolve(result);
   }
@@ -274,11 +274,18 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     });
   }
 
+  /** An event of ours may follow: between two others, and neither compressed nor beyond a length the engine stated. */
+  #takesEvent(): boolean {
+    const isFramed = ["content-encoding", "content-length"].some((name) => this.#has(name));
+    return this.#isStream && !isFramed && this.timer.isBetweenEvents;
+  }
+
   #isCloseDelimited(): boolean {
-    return (
-      headerOf(this.#raw, "content-length") === undefined &&
-      headerOf(this.#raw, "transfer-encoding") === undefined
-    );
+    return !this.#has("content-length") && !this.#has("transfer-encoding");
+  }
+
+  #has(name: string): boolean {
+    return headerOf(this.#raw, name) !== undefined;
   }
 
   #headers(): string[] {
@@ -294,6 +301,3 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     return headers;
   }
 }
-
-/** An error event in place of an answer counts as the 502 it should have been. */
-const STATUS_OF_ERROR_EVENT = 502;

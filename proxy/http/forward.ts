@@ -203,8 +203,9 @@ export class Forwarding {
     if (result.kind === "answered") return { kind: "answered" };
     if (result.kind === "cancelled") return this.#cancelled();
     const response = this.#response;
-    // A stream can still say why; any other body can only be left visibly incomplete. Neither gets a clean end.
-    if (result.isStream) {
+    // A stream can still say why between two events; half an event, or any other body, can only be left visibly incomplete.
+    // Neither gets a clean end.
+    if (result.takesEvent) {
       response.write(errorEvent(result.code));
       response.socket?.destroySoon();
     } else response.destroy();

@@ -1,0 +1,182 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type Cancel, systemClock } from "../../engines/clock.ts";
+
+/** What a link does to the bytes an engine sends, as data, so that a seed or a script can say it. */
+export type Toxic =
+  /** Each piece waits. */
+  | { readonly kind: "latency"; readonly ms: number }
+  | { readonly kind: "bandwidth"; readonly bytesPerSecond: number }
+  /** Pieces are cut smaller: events and characters come in parts. */
+  | { readonly kind: "slice"; readonly bytes: number }
+  /** Nothing comes any more, and the connection stays. */
+  | { readonly kind: "timeout" }
+  /** The connection is reset, or politely ended, after so many bytes more. */
+  | { readonly kind: "reset"; readonly afterBytes: number }
+  | { readonly kind: "half-close"; readonly afterBytes: number }
+  /** Bytes that are no HTTP, in place of what the engine said. */
+  | { readonly kind: "garbage" }
+  /** Nobody listens. */
+  | { readonly kind: "refuse" };
+
+/** A TCP link in front of one engine that can be made bad. Bytes towards the engine always pass. */
+export class FaultLink {
+  readonly #target: number;
+  readonly #pairs = new Set<Pair>();
+  #server: Server | null = null;
+  #port = 0;
+  #toxic: Toxic | null = null;
+
+  constructor(targetUrl: string) {
+    this.#target = Number(new URL(targetUrl).port);
+  }
+
+  static async open(targetUrl: string): Promise<FaultLink> {
+    const link = new FaultLink(targetUrl);
+    await link.#listen();
+    return link;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get toxic(): Toxic | null {
+    return this.#toxic;
+  }
+
+  /** Makes the link bad, or good again. Holds for connections that are open and for new ones. */
+  async set(toxic: Toxic | null): Promise<void> {
+    this.#toxic = toxic;
+    for (const pair of this.#pairs) pair.set(toxic);
+    if (toxic?.kind === "refuse") await this.#close();
+    else if (this.#server === null) await this.#listen();
+  }
+
+  async close(): Promise<void> {
+    await this.#close();
+  }
+
+  #listen(): Promise<void> {
+    const server = createServer((near) => {
+      const pair = new Pair(near, connect(this.#target, "127.0.0.1"), this.#toxic);
+      this.#pairs.add(pair);
+      near.once("close", () => {
+        this.#pairs.delete(pair);
+      });
+    });
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, "127.0.0.1", () => {
+        this.#port = (server.address() as AddressInfo).port;
+        resolve();
+      });
+    });
+  }
+
+  #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    for (const pair of this.#pairs) pair.destroy();
+    return new Promise((resolve) => {
+      if (server === null) resolve();
+      else server.close(() => resolve());
+    });
+  }
+}
+
+/** One connection through the link. */
+class Pair {
+  readonly #near: Socket;
+  readonly #far: Socket;
+  readonly #timers = new Set<Cancel>();
+  #toxic: Toxic | null;
+  #leftBytes = Infinity;
+  /** When the last delayed piece goes out: pieces keep their order. */
+  #busyUntilMs = 0;
+
+  constructor(near: Socket, far: Socket, toxic: Toxic | null) {
+    this.#near = near;
+    this.#far = far;
+    this.#toxic = null;
+    this.set(toxic);
+    for (const socket of [near, far]) {
+      socket.setNoDelay(true);
+      socket.on("error", () => {});
+      socket.once("close", () => {
+        this.destroy();
+      });
+    }
+    near.on("data", (bytes) => far.write(bytes));
+    far.on("data", (bytes) => {
+      this.#pass(bytes);
+    });
+    far.on("end", () => {
+      this.#after(0, () => near.end());
+    });
+  }
+
+  set(toxic: Toxic | null): void {
+    this.#toxic = toxic;
+    const counts = toxic?.kind === "reset" || toxic?.kind === "half-close";
+    this.#leftBytes = counts ? toxic.afterBytes : Infinity;
+  }
+
+  destroy(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#near.destroy();
+    this.#far.destroy();
+  }
+
+  #pass(bytes: Buffer): void {
+    const toxic = this.#toxic;
+    if (toxic?.kind === "timeout") return;
+    if (toxic?.kind === "garbage") {
+      this.#near.end("220 mail.example ESMTP ready\r\n");
+      return;
+    }
+    if (toxic?.kind === "slice") {
+      for (let at = 0; at < bytes.length; at += toxic.bytes)
+        this.#after(0, this.#write(bytes.subarray(at, at + toxic.bytes)));
+      return;
+    }
+    if (bytes.length > this.#leftBytes) {
+      this.#near.write(bytes.subarray(0, this.#leftBytes));
+      if (toxic?.kind === "half-close") this.#near.end();
+      else this.#near.resetAndDestroy();
+      return;
+    }
+    this.#leftBytes -= bytes.length;
+    const nowMs = systemClock.nowMs();
+    if (toxic?.kind === "latency")
+      this.#after(
+        Math.max(0, nowMs + toxic.ms - Math.max(nowMs, this.#busyUntilMs)),
+        this.#write(bytes),
+      );
+    else if (toxic?.kind === "bandwidth")
+      this.#after((1000 * bytes.length) / toxic.bytesPerSecond, this.#write(bytes));
+    else this.#after(0, this.#write(bytes));
+  }
+
+  #write(bytes: Buffer): () => void {
+    return () => {
+      if (!this.#near.destroyed) this.#near.write(bytes);
+    };
+  }
+
+  /** Does `act` after `ms`, and never before what was put off earlier. */
+  #after(ms: number, act: () => void): void {
+    const nowMs = systemClock.nowMs();
+    this.#busyUntilMs = Math.max(nowMs, this.#busyUntilMs) + ms;
+    if (this.#busyUntilMs <= nowMs) {
+      act();
+      return;
+    }
+    const cancel = systemClock.schedule(this.#busyUntilMs - nowMs, () => {
+      this.#timers.delete(cancel);
+      act();
+    });
+    this.#timers.add(cancel);
+  }
+}
