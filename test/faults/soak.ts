@@ -58,8 +58,8 @@ interface Sample {
 }
 
 async function runStreams(minutes: number, streams: number): Promise<number> {
-  const collect = globalThis.gc;
-  if (collect === undefined) throw new Error("run it by npm run soak: it needs --expose-gc");
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error("run it by npm run soak: it needs --expose-gc");
   // In processes of their own: their memory is not what is weighed here.
   const engines = await Promise.all(
     [1, 2, 3, 4].map((seed) => startEngineProcess({ seed, speed: SPEED })),
@@ -76,7 +76,9 @@ async function runStreams(minutes: number, streams: number): Promise<number> {
   });
   const stop = new AbortController();
   const clients = Array.from({ length: streams }, (_, index) => client(proxy, index, stop.signal));
-  const samples = await sample(minutes, collect);
+  const samples = await sample(minutes, () => {
+    void gc();
+  });
   stop.abort();
   await Promise.all(clients);
   await until(() => proxy.feed.inFlightCount === 0, "nothing in flight");
