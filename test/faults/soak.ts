@@ -77,7 +77,7 @@ async function runStreams(minutes: number, streams: number): Promise<number> {
   const stop = new AbortController();
   const clients = Array.from({ length: streams }, (_, index) => client(proxy, index, stop.signal));
   const samples = await sample(minutes, () => {
-    void gc();
+    gc();
   });
   stop.abort();
   await Promise.all(clients);
