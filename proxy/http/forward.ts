@@ -127,6 +127,8 @@ export class Forwarding {
       if (result.kind !== "unanswered") return this.#endOf(result);
       this.#failures.push(result);
       if (this.#stop !== null) break;
+      const isStale = result.cause === "stale" && !this.#resent;
+      if (!isStale && !router.hasUntried(this.#wish, this.#tried)) return this.#fail();
       const step = nextStep(result.cause, this.#state(), retries, retryBudget);
       if (step === "stop") return this.#fail();
       lane = step === "resend" ? "fresh" : "pooled";
@@ -189,8 +191,10 @@ export class Forwarding {
   #mayRetry(status: number): boolean {
     const { router, retries, retryBudget } = this.#services;
     const { attempts, replayable, clientRetries } = this.#state();
+    if (!RETRY_STATUSES.has(status)) return false;
+    // Another's refusal is already in hand: whichever of the two is kinder goes to the client.
+    if (this.#failures.some(({ held }) => held !== null)) return true;
     return (
-      RETRY_STATUSES.has(status) &&
       replayable &&
       !clientRetries &&
       attempts < retries.attemptsMax &&

@@ -51,6 +51,11 @@ export class Router {
     return Array.isArray(usable) && usable.some((replica) => !replica.full);
   }
 
+  /** Whether a replica not tried yet is left, were it to wait for. */
+  hasUntried(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
+    return Array.isArray(this.#usable(request, tried));
+  }
+
   /** Whether any recognised replica serves the model; true while nothing is known. */
   knowsModel(model: string): boolean {
     if (model === "") return true;

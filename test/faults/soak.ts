@@ -19,6 +19,7 @@ const HANG_UP_SHARE = 0.15;
 /** Samples before this are warm-up: code is compiled, pools fill, the first quarter of an hour of history begins. */
 const WARM_UP_SHARE = 0.25;
 const SAMPLE_MS = 5_000;
+const HISTORY_BYTES_MAX = 1_048_576;
 /** A fifth of the hardware's: some fifteen tokens a second a stream, so that two cores keep up with all of them. */
 const SPEED = 0.2;
 /** A heap that grows by more than this is a leak, whatever the noise. */
@@ -69,6 +70,8 @@ async function runStreams(minutes: number, streams: number): Promise<number> {
     replicas: engines.map((engine) => engine.url),
     listen: { host: "127.0.0.1", port: 0 },
     admin: { host: "127.0.0.1", port: 0 },
+    // Bounded by design, and full only after a quarter of an hour: kept short, or its filling would look like a leak.
+    telemetry: { retention: { requests: 200, historyBytesMax: HISTORY_BYTES_MAX } },
   });
   const counts = new Map<string, number>();
   proxy.telemetry.listen({
