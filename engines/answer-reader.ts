@@ -48,15 +48,14 @@ export class AnswerReader {
     return this.#scanner !== null;
   }
 
-<<<<<<< HEAD
   /** llama.cpp's own account: of the ended choices or, before one ended, as far as it got. */
   get timings(): Timings | null {
     return this.#timings ?? this.#progress;
-=======
-  /** The bytes so far end where an event ends. */
+  }
+
+  /** The bytes so far end where an event ends; false where nobody looks. */
   get isBetweenEvents(): boolean {
-    return this.#scanner?.isBetweenEvents === true;
->>>>>>> f703f3b (test: break links at random and hold every request to its promises; soak)
+    return this.isMetered && this.#scanner?.isBetweenEvents === true;
   }
 
   /** Reads a piece that arrived at `atMs`. The bytes are not kept when the answer is a stream. */
