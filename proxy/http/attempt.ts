@@ -6,13 +6,13 @@ import type { ErrorCode } from "../errors.ts";
 import type { Lane, Traveller } from "../upstream/lane.ts";
 import { reasonOf } from "../upstream/probe.ts";
 import type { Replica } from "../upstream/replica.ts";
+import { AnswerHead } from "./answer-head.ts";
 import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
 import type { TimeLimits, Watched } from "./deadlines.ts";
 import { type Fault, faultOf } from "./dispatch-fault.ts";
 import { beginsWithError } from "./first-event.ts";
 import { downstreamHeaders, headerOf, isReason, rawText, withReplicaHeaders } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
-import { retryAfterMs } from "./retry-after.ts";
 
 export interface AttemptParts {
   readonly request: InferenceRequest;
@@ -60,10 +60,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   #controller: Dispatcher.DispatchController | null = null;
   #resolve: (result: AttemptResult) => void = () => {};
   #result: AttemptResult | null = null;
-  #status: number | null = null;
-  #message = "";
-  #raw: readonly string[] = [];
-  #isStream = false;
+  #head: AnswerHead | null = null;
   #sent = false;
   #claimed = false;
   /** Parts of a refusal that another replica may spare the client. */
@@ -82,7 +79,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
 
   /** How long the engine's answer asked to be left alone; `null` when it did not. */
   get retryAfterMs(): number | null {
-    return retryAfterMs(headerOf(this.#raw, "retry-after"), this.#parts.clock.nowMs());
+    return this.#head?.retryAfterMs(this.#parts.clock.nowMs()) ?? null;
   }
 
   run(): Promise<AttemptResult> {
@@ -144,13 +141,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   ): void {
     if (status < 200 || this.#result !== null) return;
     const { replica, clock, mayRetry } = this.#parts;
-    this.#raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
-    const type = headerOf(this.#raw, "content-type");
-    this.#status = status;
-    this.#message = isReason(message) ? message : "";
-    this.#isStream = type?.toLowerCase().startsWith("text/event-stream") === true;
+    const raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
+    const head = new AnswerHead(status, message ?? "", raw);
+    this.#head = head;
     replica.lastByteMs = clock.nowMs();
-    this.timer.headers(status, type);
+    this.timer.headers(status, head.type);
     // Engines send headers long before the first token. They are held until there is a byte to go with them, because up
     // to then another replica may still answer.
     if (mayRetry(status)) this.#kept = [];
@@ -169,12 +164,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   onResponseEnd(): void {
     if (this.#result !== null) return;
     if (this.#kept !== null) return this.#refused();
-    const { timer } = this;
-    if (this.#isStream && this.#status === 200 && this.#parts.request.method !== "HEAD") {
+    const { request } = this.#parts;
+    if (this.#head?.isStream === true && this.#head.status === 200 && request.method !== "HEAD") {
       const why = "ended without an answer";
       if (!this.#claimed) return this.#fail({ cause: "malformed", code: "upstream_cut", why });
       // A body that only the closing of its connection ends may have been cut as well as finished: its own words decide.
-      if (this.#isCloseDelimited() && timer.said === "nothing")
+      if (this.#head.isCloseDelimited && this.timer.said === "nothing")
         return this.#fail({ cause: "reset", code: "upstream_cut", why: "closed early" });
     }
     this.#end();
@@ -187,7 +182,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     const fault = faultOf(error, {
       written: this.#controller !== null,
       reused: this.#isReused,
-      answered: this.#status !== null,
+      answered: this.#head !== null,
     });
     if (fault.code === "internal_error") this.#parts.onFault(error);
     this.#fail({ ...fault, why: reasonOf(error) });
@@ -203,7 +198,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     }
     const { request, replica, mayRetry } = this.#parts;
     if (
-      this.#isStream &&
+      this.#head?.isStream === true &&
       beginsWithError(chunk, replica.engine, request.route) &&
       mayRetry(STATUS_OF_ERROR_EVENT)
     ) {
@@ -219,7 +214,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     this.#claimed = true;
     // From here on there is no other try.
     if (this.#sent) this.#parts.request.body.spent();
-    this.#parts.response.writeHead(this.#status ?? 502, this.#message, this.#headers());
+    const { status = 502, message = "" } = this.#head ?? {};
+    this.#parts.response.writeHead(status, message, this.#headers());
     return true;
   }
 
@@ -232,11 +228,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
 
   /** A refusal is in our hands, whole or as much of it as there will be. */
   #refused(): void {
-    const status = this.#status ?? 0;
+    const { status = 0, message = "" } = this.#head ?? {};
     const isWhole = this.#kept !== null && this.#keptBytes <= HELD_BYTES_MAX;
     const held: HeldAnswer = {
       status,
-      message: this.#message,
+      message,
       headers: this.#headers(),
       body: Buffer.concat(this.#kept ?? []),
       retryAfterMs: this.retryAfterMs,
@@ -252,8 +248,17 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   #fail({ cause, code, why }: Fault & { readonly why: string }): void {
-    if (this.#claimed) this.#finish({ kind: "broken", code, takesEvent: this.#takesEvent() });
-    else this.#finish({ kind: "unanswered", cause, code, why, status: this.#status, held: null });
+    const takesEvent = this.#head?.takesWords === true && this.timer.isBetweenEvents;
+    if (this.#claimed) this.#finish({ kind: "broken", code, takesEvent });
+    else
+      this.#finish({
+        kind: "unanswered",
+        cause,
+        code,
+        why,
+        status: this.#head?.status ?? null,
+        held: null,
+      });
   }
 
   #finish(result: AttemptResult): void {
@@ -274,24 +279,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     });
   }
 
-  /** An event of ours may follow: between two others, and neither compressed nor beyond a length the engine stated. */
-  #takesEvent(): boolean {
-    const isFramed = ["content-encoding", "content-length"].some((name) => this.#has(name));
-    return this.#isStream && !isFramed && this.timer.isBetweenEvents;
-  }
-
-  #isCloseDelimited(): boolean {
-    return !this.#has("content-length") && !this.#has("transfer-encoding");
-  }
-
-  #has(name: string): boolean {
-    return headerOf(this.#raw, name) !== undefined;
-  }
-
   #headers(): string[] {
     const { request, replica, number } = this.#parts;
-    const raw = this.#raw;
-    const status = this.#status ?? 0;
+    const { raw = [], status = 0 } = this.#head ?? {};
     const headers = downstreamHeaders(raw, status);
     headers.push("x-pitot-replica", replica.id, "x-pitot-attempts", String(number));
     headers.push("server-timing", this.timer.serverTiming());

@@ -1,0 +1,39 @@
+import { headerOf } from "./headers.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+/** Status line and headers of an engine's answer, and what they say of the body to come. */
+export class AnswerHead {
+  readonly status: number;
+  readonly message: string;
+  /** Flat list of names and values, as they came. */
+  readonly raw: readonly string[];
+  readonly type: string | undefined;
+  readonly isStream: boolean;
+
+  constructor(status: number, message: string, raw: readonly string[]) {
+    this.status = status;
+    this.message = message;
+    this.raw = raw;
+    this.type = headerOf(raw, "content-type");
+    this.isStream = this.type?.toLowerCase().startsWith("text/event-stream") === true;
+  }
+
+  has(name: string): boolean {
+    return headerOf(this.raw, name) !== undefined;
+  }
+
+  /** Only the closing of its connection ends the body: it may have been cut as well as finished. */
+  get isCloseDelimited(): boolean {
+    return !this.has("content-length") && !this.has("transfer-encoding");
+  }
+
+  /** Words of ours may follow: the body is a stream, neither compressed nor of a stated length. */
+  get takesWords(): boolean {
+    return this.isStream && !this.has("content-encoding") && !this.has("content-length");
+  }
+
+  /** How long it asks to be left alone; `null` when it does not. */
+  retryAfterMs(nowMs: number): number | null {
+    return retryAfterMs(headerOf(this.raw, "retry-after"), nowMs);
+  }
+}
