@@ -142,7 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     if (status < 200 || this.#result !== null) return;
     const { replica, clock, mayRetry } = this.#parts;
     const raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
-    const head = new AnswerHead(status, message ?? "", raw);
+    const head = new AnswerHead(status, isReason(message) ? message : "", raw);
     this.#head = head;
     replica.lastByteMs = clock.nowMs();
     this.timer.headers(status, head.type);
