@@ -67,7 +67,7 @@ export function readSglangMetrics(body: string): EngineStats | null {
   };
 }
 
-/** Counted at each step where the version does; else only when a request finishes. */
+/** Counted at each decode step where the version does, first tokens left out; else only when a request finishes. */
 function generated(samples: readonly Sample[]): number | null {
   const decoded = samples.filter((sample) => sample.labels["mode"] === "decode");
   return (

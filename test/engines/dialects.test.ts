@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { engines } from "../../engines/index.ts";
 import { startSimulatedEngine } from "../../engines/sim/server.ts";
-import type { Persona } from "../../engines/sim/profiles.ts";
-import { chatBody, JSON_HEADERS, MODEL } from "../harness/fleet.ts";
+import { JSON_HEADERS, MODEL } from "../harness/fleet.ts";
 
 const event = (data: unknown, name = "message"): { name: string; data: string } => ({
   name,
@@ -116,51 +115,7 @@ describe.each(Object.values(engines))("dialect $name", (engine) => {
         .outputChars,
     ).toBe(3);
   });
-
-  test("asks for an exact length without losing what was there", () => {
-    expect(engine.forceLength({ model: "m", temperature: 0 }, 7)).toMatchObject({
-      model: "m",
-      temperature: 0,
-      max_tokens: 7,
-    });
-  });
-
-  test("takes another program's page for no statistics", () => {
-    for (const path of engine.stats.paths)
-      expect(engine.stats.read(path, "<html>nothing</html>")).toBeNull();
-  });
 });
-
-describe.each<Persona>(["vllm", "sglang", "tensorrt-llm", "llama.cpp"])(
-  "the simulated %s",
-  (persona) => {
-    test("passes its own dialect: statistics follow the work, and forced lengths are exact", async () => {
-      const sim = await startSimulatedEngine({ persona, model: MODEL, speed: 4 });
-      const dialect = engines[persona];
-      try {
-        const body = JSON.stringify(
-          dialect.forceLength(
-            JSON.parse(chatBody({ tokens: 1, stream: false })) as { model: string },
-            9,
-          ),
-        );
-        const answer = await fetch(`${sim.url}/v1/chat/completions`, {
-          method: "POST",
-          headers: JSON_HEADERS,
-          body,
-        });
-        const delta = dialect.readAnswer(await answer.text(), "chat");
-        expect(delta).toMatchObject({ finishReason: "length", usage: { outputTokens: 9 } });
-        const path = dialect.stats.paths[0]!;
-        const stats = dialect.stats.read(path, await (await fetch(sim.url + path)).text());
-        expect(stats).toMatchObject({ running: 0 });
-        expect((await fetch(sim.url + dialect.paths.health)).status).toBe(200);
-      } finally {
-        await sim.close();
-      }
-    });
-  },
-);
 
 test("strict TensorRT-LLM refuses a field it does not know", async () => {
   const sim = await startSimulatedEngine({ persona: "tensorrt-llm", model: MODEL });
