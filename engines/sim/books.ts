@@ -113,10 +113,8 @@ export class Books {
     this.stepTokens.observe(prefillTokens + decodes);
     this.prefillTokens += prefillTokens;
     if (prefillTokens > 0) this.prefillBusyMs += durationMs;
-    this.decodeTokens += decodes;
     this.steps.push({ iteration: ++this.#iterations, report });
     if (this.steps.length > STEPS_MAX) this.steps.shift();
-    this.#window.tokens += decodes;
     if (decodes > 0) this.#decodes++;
     if (prompts > 0 || this.#decodes % SNAPSHOT_DECODES === 0) this.gauges.snapshot = this.#stats();
     if (prompts === 0 && this.#decodes % REPORT_DECODES !== 0) return;
@@ -130,6 +128,8 @@ export class Books {
   /** More tokens of a request came out of one step. */
   produced(row: LedgerRow, count: number, nowMs: number): void {
     const beforeMs = row.lastTokenMs;
+    this.#window.tokens += count;
+    if (beforeMs !== null) this.decodeTokens += count;
     if (beforeMs === null) this.ttft.observe((nowMs - row.receivedMs) / 1000);
     else this.interToken.observe((nowMs - beforeMs) / 1000, this.#perToken ? count : 1);
   }

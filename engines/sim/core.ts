@@ -21,6 +21,8 @@ export interface CoreFacts {
   readonly stepTokensMax: number;
   readonly weightBytes: number;
   readonly gpu: string;
+  /** Tokens a draft model proposes a step; 0 without one. */
+  readonly drafts: number;
   readonly apiMs: number;
   readonly chatApiMs: number;
 }
@@ -70,6 +72,7 @@ function modelled(setup: EngineSetup, clock: Clock): BuiltCore {
       ...limits,
       weightBytes: weightBytes(machine.model, machine.weights) / machine.tp,
       gpu: machine.gpu.title,
+      drafts: core.options.speculative?.drafts ?? 0,
       apiMs: machine.profile.apiMs,
       chatApiMs: machine.profile.chatApiMs,
     },
@@ -92,6 +95,7 @@ function scripted(setup: EngineSetup, timing: ScriptedTiming, clock: Clock): Bui
       stepTokensMax: setup.stepTokensMax ?? 8192,
       weightBytes: model === null ? 0 : weightBytes(model, weights) / (setup.tp ?? 1),
       gpu: gpu.title,
+      drafts: 0,
       // A scripted answer takes what the script says and nothing more.
       apiMs: 0,
       chatApiMs: 0,

@@ -2,13 +2,14 @@ import type { ServerResponse } from "node:http";
 import type { Cancel, Clock } from "../clock.ts";
 import { AnswerChoice } from "./answer-choice.ts";
 import type { AnswerPlan } from "./answer-plan.ts";
+import { AnswerTally } from "./answer-tally.ts";
 import type { Books, Departure, LedgerRow } from "./books.ts";
 import type { CoreStats } from "./engine-core.ts";
 import { EventStream } from "./event-stream.ts";
 import { type Fault, findFault } from "./faults.ts";
 import type { InferenceBody } from "./inference-body.ts";
 import { sendJson } from "./json-answer.ts";
-import type { AnswerWriter, Counts, Extras, Timings } from "./personas/answer-writer.ts";
+import type { AnswerWriter, Extras } from "./personas/answer-writer.ts";
 import type { Inference, Persona } from "./personas/persona.ts";
 import type { SimSink } from "./sequence.ts";
 
@@ -27,6 +28,8 @@ export interface GenerationParts {
   readonly speed: number;
   /** Times told in answers are made from the counts alone, so that equal requests get equal bytes. */
   readonly fixedTimes: boolean;
+  /** Tokens a draft model proposes a step; 0 without one. */
+  readonly drafts: number;
   /** Prompt tokens of all choices found in the cache. */
   readonly cachedTokens: () => number;
   readonly stats: () => CoreStats;
@@ -34,13 +37,14 @@ export interface GenerationParts {
   readonly abort: Cancel;
 }
 
-const NO_EXTRAS: Extras = { usage: null, timings: null };
+const NO_EXTRAS: Extras = { usage: null, timings: null, tokensPerStep: null };
 
 /** Writes one answer as its tokens appear: a stream of frames, or one body at the end. */
 export class Generation {
   readonly #parts: GenerationParts;
   readonly #stream: EventStream;
   readonly #choices: readonly AnswerChoice[];
+  readonly #tally: AnswerTally;
   readonly #continuous: boolean;
   #left = false;
 
@@ -56,6 +60,7 @@ export class Generation {
     const seesTokens = body.tokenIds || body.logprobs !== null || !body.detokenize;
     const rules = { ...persona, seesTokens };
     this.#choices = parts.plans.map((plan, index) => new AnswerChoice(index, plan, rules));
+    this.#tally = new AnswerTally(parts, this.#choices);
     if (body.streamed && persona.headers === "accepted") this.#begin();
   }
 
@@ -100,6 +105,7 @@ export class Generation {
     row.firstTokenMs ??= nowMs;
     row.lastTokenMs = nowMs;
     row.outputTokens += count;
+    this.#tally.outputs++;
     choice.produced = total;
     if (this.#stream.over || this.#broken() || !body.streamed) return;
     // The last tokens are written with the reason they ended for.
@@ -174,10 +180,10 @@ export class Generation {
 
   #ending(): string {
     const { body, persona, writer, faults } = this.#parts;
-    const counts = this.#counts();
+    const counts = this.#tally.counts();
     const silent = findFault(faults, "no-usage") !== null;
     const wanted = persona.wantsUsage(body.streamOptions) && !silent;
-    const usage = wanted ? writer.usage(counts, this.#timings()) : "";
+    const usage = wanted ? writer.usage(counts, this.#tally.timings()) : "";
     return findFault(faults, "no-done") === null
       ? usage + writer.end(silent ? null : counts)
       : usage;
@@ -185,48 +191,27 @@ export class Generation {
 
   #answerWhole(): void {
     const { writer, response, faults, persona, stats } = this.#parts;
-    const counts = findFault(faults, "no-usage") === null ? this.#counts() : null;
+    const counts = findFault(faults, "no-usage") === null ? this.#tally.counts() : null;
     const whole = writer.whole(
       this.#choices.map((choice) => choice.whole()),
       counts,
-      this.#timings(),
+      this.#tally.timings(),
     );
     sendJson(response, 200, whole, persona.wholeHeaders?.(response.req.headers, stats()) ?? {});
   }
 
   #extras(): Extras {
     const { timingsPerToken } = this.#parts.body;
-    return { usage: this.#counts(), timings: timingsPerToken ? this.#timings() : null };
+    const timings = timingsPerToken ? this.#tally.timings() : null;
+    return { usage: this.#tally.counts(), timings, tokensPerStep: null };
   }
 
   #finishExtras(extras: Extras): Extras {
-    if (this.#parts.inference.counts === "asked") return extras;
-    if (findFault(this.#parts.faults, "no-usage") !== null) return NO_EXTRAS;
-    return { usage: this.#counts(), timings: this.#timings() };
-  }
-
-  #counts(): Counts {
-    const { row, faults } = this.#parts;
-    const off = findFault(faults, "wrong-usage")?.offTokens ?? 0;
-    let reasoning = 0;
-    for (const { plan, produced } of this.#choices)
-      reasoning += Math.min(plan.reasoningTokens, produced);
-    return {
-      input: row.inputTokens,
-      output: Math.max(0, row.outputTokens + off),
-      cached: row.cachedTokens,
-      reasoning,
-    };
-  }
-
-  #timings(): Timings {
-    if (this.#parts.fixedTimes) return fixedTimings(this.#counts());
-    const { scheduledMs, firstTokenMs, lastTokenMs } = this.#parts.row;
-    const firstMs = firstTokenMs ?? 0;
-    return {
-      promptMs: Math.max(0, firstMs - (scheduledMs ?? firstMs)),
-      predictedMs: (lastTokenMs ?? firstMs) - firstMs,
-    };
+    const { inference, faults, drafts } = this.#parts;
+    const tokensPerStep = drafts === 0 ? null : this.#tally.tokensPerStep;
+    if (inference.counts === "asked") return { ...extras, tokensPerStep };
+    if (findFault(faults, "no-usage") !== null) return NO_EXTRAS;
+    return { usage: this.#tally.counts(), timings: this.#tally.timings(), tokensPerStep };
   }
 
   /** Lets a fault of this stage happen; true when nothing more is to be written. */
@@ -276,9 +261,4 @@ export class Generation {
     for (const choice of this.#choices)
       if (!choice.finished && choice.pending > 0) this.#stream.write(this.#framesOf(choice));
   }
-}
-
-/** About an H100's, and round. */
-function fixedTimings({ input, cached, output }: Counts): Timings {
-  return { promptMs: (input - cached) * 0.125, predictedMs: Math.max(0, output - 1) * 8 };
 }

@@ -162,6 +162,7 @@ export class InferenceDesk {
       clock,
       speed,
       fixedTimes: fixedIds,
+      drafts: built.facts.drafts,
       cachedTokens: () =>
         submitted.reduce((sum, one, at) => sum + (at % body.n === 0 ? one.cachedTokens() : 0), 0),
       stats: () => built.core.stats(),

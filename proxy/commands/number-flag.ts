@@ -27,3 +27,10 @@ export function fromZeroFlag(text: string): number {
   if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
   throw new InvalidArgumentError(`"${text}" is not a number from 0.`);
 }
+
+/** A flag's parser for a share or a chance. */
+export function shareFlag(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError(`"${text}" is not a number from 0 to 1.`);
+}

@@ -33,6 +33,10 @@ export interface Counts {
 export interface Timings {
   readonly promptMs: number;
   readonly predictedMs: number;
+  /** Speculative decoding: tokens drafted for this answer and accepted of them; `null` without it. */
+  readonly drafted: { readonly tokens: number; readonly accepted: number } | null;
+  /** Tokens gained per decoding step. */
+  readonly tokensPerStep: number;
 }
 
 export type Channel = "content" | "reasoning" | "tool";
@@ -77,6 +81,8 @@ export interface Ending {
 export interface Extras {
   readonly usage: Counts | null;
   readonly timings: Timings | null;
+  /** Of the last frame, where speculative decoding makes it more than one. */
+  readonly tokensPerStep: number | null;
 }
 
 /** A choice of an answer that was not streamed. */

@@ -205,6 +205,8 @@ export interface Site {
   readonly sequencesMax: number;
   readonly stepTokensMax: number;
   readonly weightBytes: number;
+  /** Tokens a draft model proposes a step; 0 without one. */
+  readonly drafts: number;
   /** Routes the real engine keeps off by default are on. */
   readonly allRoutes: boolean;
   readonly phase: () => "loading" | "warming" | "ready";

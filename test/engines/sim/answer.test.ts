@@ -34,7 +34,7 @@ function framesOf(rules: ChoiceRules, portions: readonly number[], request: obje
     wishes: { tokenIds: false, logprobs: null, echo: null, detokenize: true, usageFrame: false },
   });
   const choice = new AnswerChoice(0, plan({ ...request, ignore_eos: true }, 40), rules);
-  const none = { usage: null, timings: null };
+  const none = { usage: null, timings: null, tokensPerStep: null };
   let all = "";
   for (const count of portions) {
     choice.produced = Math.min(40, choice.produced + count);

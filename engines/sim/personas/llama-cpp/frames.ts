@@ -135,7 +135,9 @@ export class CompletionWriter implements AnswerWriter {
 
   finish(part: Part, ending: Ending, { usage, timings }: Extras): string {
     const last =
-      part.text === "" && part.tokens.length === 0 ? "" : this.add(part, { usage, timings: null });
+      part.text === "" && part.tokens.length === 0
+        ? ""
+        : this.add(part, { usage, timings: null, tokensPerStep: null });
     const counted = usage === null ? {} : { usage: fullUsage(usage) };
     return (
       last +
@@ -228,7 +230,7 @@ function fullUsage(counts: Counts): JsonObject {
 }
 
 /** llama.cpp's own clock: prompt tokens it computed, tokens it predicted, and how long each took. */
-export function timingsOf(counts: Counts, { promptMs, predictedMs }: Timings): JsonObject {
+export function timingsOf(counts: Counts, { promptMs, predictedMs, drafted }: Timings): JsonObject {
   const promptN = counts.input - counts.cached;
   return {
     cache_n: counts.cached,
@@ -240,6 +242,7 @@ export function timingsOf(counts: Counts, { promptMs, predictedMs }: Timings): J
     predicted_ms: predictedMs,
     predicted_per_token_ms: predictedMs / Math.max(1, counts.output),
     predicted_per_second: predictedMs === 0 ? 0 : (1000 * counts.output) / predictedMs,
+    ...(drafted === null ? {} : { draft_n: drafted.tokens, draft_n_accepted: drafted.accepted }),
   };
 }
 

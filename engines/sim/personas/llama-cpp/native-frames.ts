@@ -41,7 +41,7 @@ export class NativeWriter implements AnswerWriter {
   finish(part: Part, ending: Ending, extras: Extras): string {
     const last = part.text === "" ? "" : this.add(part, extras);
     const { usage, timings } = extras;
-    return last + event(this.#final("", ending, usage, timings ?? { promptMs: 0, predictedMs: 0 }));
+    return last + event(this.#final("", ending, usage, timings ?? NO_TIMINGS));
   }
 
   usage(): string {
@@ -82,3 +82,5 @@ export class NativeWriter implements AnswerWriter {
     };
   }
 }
+
+const NO_TIMINGS: Timings = { promptMs: 0, predictedMs: 0, drafted: null, tokensPerStep: 1 };

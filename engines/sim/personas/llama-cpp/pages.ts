@@ -108,7 +108,12 @@ function slots(site: Site, query: URLSearchParams): Page {
   return jsonPage(
     Array.from({ length: site.sequencesMax }, (_, id) => {
       const slot = busy[id];
-      const idle = { id, n_ctx: site.contextTokens, speculative: false, is_processing: false };
+      const idle = {
+        id,
+        n_ctx: site.contextTokens,
+        speculative: site.drafts > 0,
+        is_processing: false,
+      };
       if (slot === undefined) return idle;
       return {
         ...idle,
@@ -186,9 +191,17 @@ function metrics(site: Site, before: Window): Page {
     )
     .gauge("requests_processing", "Number of requests processing.", stats.running)
     .gauge("requests_deferred", "Number of requests deferred.", stats.waiting)
-    .counter("spec_decode_num_drafts_total", "Number of drafts.", 0)
-    .counter("spec_decode_num_draft_tokens_total", "Number of draft tokens.", 0)
-    .counter("spec_decode_num_accepted_tokens_total", "Number of accepted tokens.", 0);
+    .counter(
+      "spec_decode_num_drafts_total",
+      "Number of drafts.",
+      site.drafts === 0 ? 0 : stats.draftedTokens / site.drafts,
+    )
+    .counter("spec_decode_num_draft_tokens_total", "Number of draft tokens.", stats.draftedTokens)
+    .counter(
+      "spec_decode_num_accepted_tokens_total",
+      "Number of accepted tokens.",
+      stats.acceptedTokens,
+    );
   Object.assign(before, now);
   return {
     ...page.page("text/plain; version=0.0.4"),

@@ -10,6 +10,7 @@ export function metrics(site: Site): Page {
   const shared = { engine_type: "unified", model_name: site.model };
   const page = new MetricPage("sglang:", { ...shared, moe_ep_rank: 0, pp_rank: 0, tp_rank: 0 });
   scheduler(page, site);
+  drafts(page, site);
   const own = page.page();
   const tokenizer = new MetricPage("sglang:", shared);
   const kinds = [
@@ -107,6 +108,17 @@ function scheduler(page: MetricPage, site: Site): void {
     .gauge("page_size", "Page size.", 1)
     .gauge("num_pages", "Pages.", capacity)
     .gauge("weight_memory_usage_gb", "Weight memory.", site.weightBytes / 1e9);
+}
+
+function drafts(page: MetricPage, site: Site): void {
+  if (site.drafts === 0) return;
+  const { draftedTokens, acceptedTokens } = site.stats();
+  const verified = draftedTokens / site.drafts;
+  const accepted = verified === 0 ? 0 : acceptedTokens / verified;
+  page
+    .gauge("spec_accept_length", "Tokens accepted per verification.", 1 + accepted)
+    .gauge("spec_accept_rate", "Share of drafts accepted.", accepted / site.drafts)
+    .counter("spec_verify_calls_total", "Verifications.", verified);
 }
 
 function http(page: MetricPage, site: Site): void {

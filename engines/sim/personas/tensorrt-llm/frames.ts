@@ -7,9 +7,18 @@ import type {
   Ending,
   Extras,
   Part,
+  Timings,
   WholeChoice,
 } from "../answer-writer.ts";
 import { chatLogprobs, textLogprobs } from "../token-details.ts";
+
+/** What a frame may carry beside its text. */
+interface Rest {
+  readonly part?: Part;
+  readonly usage?: Counts | null;
+  readonly ending?: Ending;
+  readonly tokensPerStep?: number | null;
+}
 
 /** Chat frames (tensorrt_llm/serve/postprocess_handlers.py): nulls are left out, a blank follows the first. */
 export class ChatWriter implements AnswerWriter {
@@ -33,8 +42,8 @@ export class ChatWriter implements AnswerWriter {
     return this.#frame(part.choice, deltaOf(part), { part, usage });
   }
 
-  finish(part: Part, ending: Ending, { usage }: Extras): string {
-    return this.#frame(part.choice, deltaOf(part), { part, usage, ending });
+  finish(part: Part, ending: Ending, { usage, tokensPerStep }: Extras): string {
+    return this.#frame(part.choice, deltaOf(part), { part, usage, ending, tokensPerStep });
   }
 
   usage(counts: Counts): string {
@@ -45,7 +54,7 @@ export class ChatWriter implements AnswerWriter {
     return DONE;
   }
 
-  whole(choices: readonly WholeChoice[], counts: Counts | null): JsonValue {
+  whole(choices: readonly WholeChoice[], counts: Counts | null, timings: Timings): JsonValue {
     return {
       ...this.#head("chat.completion"),
       choices: choices.map((choice, index) => ({
@@ -60,7 +69,7 @@ export class ChatWriter implements AnswerWriter {
         finish_reason: choice.ending.reason,
         stop_reason: choice.ending.matched,
         disaggregated_params: null,
-        avg_decoded_tokens_per_iter: 1,
+        avg_decoded_tokens_per_iter: timings.tokensPerStep,
       })),
       ...(counts === null ? {} : { usage: usageWithCache(counts) }),
       prompt_token_ids: null,
@@ -82,12 +91,8 @@ export class ChatWriter implements AnswerWriter {
     return { id, object, created: created(), model };
   }
 
-  #frame(
-    index: number,
-    delta: object,
-    rest: { part?: Part; usage?: Counts | null; ending?: Ending },
-  ): string {
-    const { part, usage, ending } = rest;
+  #frame(index: number, delta: object, rest: Rest): string {
+    const { part, usage, ending, tokensPerStep } = rest;
     const logprobs = chatLogprobs(this.#answer, part?.tokens ?? []);
     const choice = {
       index,
@@ -95,6 +100,7 @@ export class ChatWriter implements AnswerWriter {
       ...(logprobs === null || part === undefined ? {} : { logprobs }),
       ...(ending === undefined ? {} : { finish_reason: ending.reason }),
       ...(ending === undefined || ending.matched === null ? {} : { stop_reason: ending.matched }),
+      ...(typeof tokensPerStep === "number" ? { avg_decoded_tokens_per_iter: tokensPerStep } : {}),
     };
     const counted = usage === null || usage === undefined ? {} : { usage: usageWithCache(usage) };
     return event({ ...this.#head(), choices: [choice], ...counted });
@@ -122,8 +128,8 @@ export class CompletionWriter implements AnswerWriter {
     return this.#frame(part, { part, usage });
   }
 
-  finish(part: Part, ending: Ending, { usage }: Extras): string {
-    return this.#frame(part, { part, usage, ending });
+  finish(part: Part, ending: Ending, { usage, tokensPerStep }: Extras): string {
+    return this.#frame(part, { part, usage, ending, tokensPerStep });
   }
 
   usage(counts: Counts): string {
@@ -134,7 +140,7 @@ export class CompletionWriter implements AnswerWriter {
     return DONE;
   }
 
-  whole(choices: readonly WholeChoice[], counts: Counts | null): JsonValue {
+  whole(choices: readonly WholeChoice[], counts: Counts | null, timings: Timings): JsonValue {
     const { wishes } = this.#answer;
     const echo = wishes.echo ?? "";
     return {
@@ -147,7 +153,7 @@ export class CompletionWriter implements AnswerWriter {
         finish_reason: choice.ending.reason,
         stop_reason: choice.ending.matched,
         disaggregated_params: null,
-        avg_decoded_tokens_per_iter: 1,
+        avg_decoded_tokens_per_iter: timings.tokensPerStep,
       })),
       ...(counts === null ? {} : { usage: usageWithCache(counts) }),
       prompt_token_ids: null,
@@ -167,7 +173,7 @@ export class CompletionWriter implements AnswerWriter {
 
   #frame(
     { choice, text }: { choice: number; text: string },
-    { part, usage, ending }: { part?: Part; usage?: Counts | null; ending?: Ending },
+    { part, usage, ending, tokensPerStep }: Rest,
   ): string {
     const { detokenize } = this.#answer.wishes;
     const tokens = part?.tokens ?? [];
@@ -178,7 +184,7 @@ export class CompletionWriter implements AnswerWriter {
       logprobs: part === undefined ? null : textLogprobs(this.#answer, tokens, part.offset),
       finish_reason: ending?.reason ?? null,
       stop_reason: ending?.matched ?? null,
-      avg_decoded_tokens_per_iter: null,
+      avg_decoded_tokens_per_iter: tokensPerStep ?? null,
     };
     const counted = usage === null || usage === undefined ? null : usageWithCache(usage);
     return event({ ...this.#head(), choices: [written], usage: counted });

@@ -49,6 +49,7 @@ export function metrics(site: Site): Page {
     .counter("kv_cache_offload_bytes_total", "Bytes offloaded.", 0)
     .counter("kv_cache_intra_device_copy_bytes_total", "Bytes copied in the device.", 0);
   iteration(page, site);
+  drafts(page, site);
   configs(page, site);
   return page.page();
 }
@@ -77,6 +78,21 @@ function iteration(page: MetricPage, site: Site): void {
     .gauge("max_num_tokens_runtime", "Tokens per iteration at run time.", site.stepTokensMax);
 }
 
+function drafts(page: MetricPage, site: Site): void {
+  if (site.drafts === 0) return;
+  const { draftedTokens, acceptedTokens } = site.stats();
+  const verified = draftedTokens / site.drafts;
+  page
+    .counter("spec_decode_num_draft_tokens_total", "Draft tokens.", draftedTokens)
+    .counter("spec_decode_num_accepted_tokens_total", "Accepted tokens.", acceptedTokens)
+    .gauge(
+      "spec_decode_acceptance_length",
+      "Tokens per step.",
+      verified === 0 ? 0 : 1 + acceptedTokens / verified,
+    )
+    .gauge("spec_decode_draft_overhead", "Share of a step spent drafting.", 0);
+}
+
 function configs(page: MetricPage, site: Site): void {
   page
     .gauge("model_config_info", "Model configuration.", 1, {
@@ -93,7 +109,7 @@ function configs(page: MetricPage, site: Site): void {
       gpu_count: site.tp,
     })
     .gauge("speculative_config_info", "Speculative decoding configuration.", 1, {
-      spec_enabled: "False",
+      spec_enabled: site.drafts === 0 ? "False" : "True",
     })
     .gauge("kv_cache_config_info", "KV cache configuration.", 1, {
       page_size: site.blockTokens,

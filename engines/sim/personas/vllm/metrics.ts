@@ -4,7 +4,6 @@ import type { Page, Site } from "../persona.ts";
 /** `/metrics` (vllm/v1/metrics/loggers.py). Gauges are of this moment: the engine core updates them with every output. */
 export function metrics(site: Site): Page {
   const stats = site.stats();
-  const { books } = site;
   const page = new MetricPage("vllm:", { engine: "0", model_name: site.model });
   page
     .gauge("num_requests_running", "Number of requests in model execution batches.", stats.running)
@@ -20,6 +19,28 @@ export function metrics(site: Site): Page {
     ])
     .gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", stats.kvUsage);
   counters(page, site);
+  drafts(page, site);
+  histograms(page, site);
+  page.gauge("cache_config_info", "Information of the LLMEngine CacheConfig.", 1, {
+    block_size: site.blockTokens,
+    cache_dtype: "auto",
+    calculate_kv_scales: "False",
+    cpu_offload_gb: 0,
+    enable_prefix_caching: "True",
+    gpu_memory_utilization: 0.92,
+    is_attention_free: "False",
+    num_cpu_blocks: "None",
+    num_gpu_blocks: site.kvBlocks,
+    num_gpu_blocks_override: "None",
+    prefix_caching_hash_algo: "sha256",
+    sliding_window: "None",
+    swap_space: 4,
+  });
+  const own = page.page();
+  return { ...own, body: own.body + httpPage(site) };
+}
+
+function histograms(page: MetricPage, { books }: Site): void {
   page
     .histogram("iteration_tokens_total", "Tokens per engine step.", books.stepTokens)
     .histogram("time_to_first_token_seconds", "Time to first token.", books.ttft)
@@ -43,24 +64,17 @@ export function metrics(site: Site): Page {
       books.outputTokens,
     )
     .histogram("request_params_max_tokens", "The max_tokens request parameter.", books.tokensMax)
-    .histogram("request_params_n", "The n request parameter.", books.choices)
-    .gauge("cache_config_info", "Information of the LLMEngine CacheConfig.", 1, {
-      block_size: site.blockTokens,
-      cache_dtype: "auto",
-      calculate_kv_scales: "False",
-      cpu_offload_gb: 0,
-      enable_prefix_caching: "True",
-      gpu_memory_utilization: 0.92,
-      is_attention_free: "False",
-      num_cpu_blocks: "None",
-      num_gpu_blocks: site.kvBlocks,
-      num_gpu_blocks_override: "None",
-      prefix_caching_hash_algo: "sha256",
-      sliding_window: "None",
-      swap_space: 4,
-    });
-  const own = page.page();
-  return { ...own, body: own.body + httpPage(site) };
+    .histogram("request_params_n", "The n request parameter.", books.choices);
+}
+
+/** Only with speculative decoding (vllm/v1/spec_decode/metrics.py). */
+function drafts(page: MetricPage, site: Site): void {
+  if (site.drafts === 0) return;
+  const { draftedTokens, acceptedTokens } = site.stats();
+  page
+    .counter("spec_decode_num_drafts_total", "Number of drafts.", draftedTokens / site.drafts)
+    .counter("spec_decode_num_draft_tokens_total", "Number of draft tokens.", draftedTokens)
+    .counter("spec_decode_num_accepted_tokens_total", "Accepted tokens.", acceptedTokens);
 }
 
 function counters(page: MetricPage, site: Site): void {
