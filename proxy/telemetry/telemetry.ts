@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../../engines/clock.ts";
+import { systemRandom } from "../../engines/random.ts";
 import type { Exchange } from "../../engines/exchange.ts";
 import type { Tick } from "../live/frames.ts";
 import type { Fleet, FleetEvent } from "../upstream/fleet.ts";
@@ -12,6 +13,7 @@ import { GOODPUT_DEFAULT, type TelemetryOptions } from "./options.ts";
 import type { OpenSinks } from "./open-sinks.ts";
 import { Prometheus } from "./prometheus.ts";
 import type { Sink } from "./sink.ts";
+import { Notifier } from "./webhooks/notifier.ts";
 import type { AlertChange } from "./slo/slo.ts";
 import { SloDesk } from "./slo/slo-desk.ts";
 import type { History } from "./store/history.ts";
@@ -73,6 +75,7 @@ class Meter implements Telemetry {
   readonly #facts = new FactReader();
   readonly #history: History | null;
   readonly #sinks: readonly Sink[];
+  readonly #notifier: Notifier;
   readonly #listeners = new Set<(tick: Tick, judged: boolean) => void>();
   #pending: Exchange[] = [];
   #cancelTick: Cancel = () => {};
@@ -102,6 +105,14 @@ class Meter implements Telemetry {
       slos: options.slos ?? [],
     });
     this.#sinks = openSinks(this.prometheus.families);
+    this.#notifier = new Notifier(options.webhooks ?? [], systemRandom(), (message) => {
+      this.feed.event({
+        atMs: clock.nowMs(),
+        kind: "webhook-failed",
+        subject: "webhooks",
+        message,
+      });
+    });
     this.slos = new SloDesk(options.slos ?? [], clock.nowMs(), (change) => {
       this.feed.event(alertEvent(change, clock.nowMs()));
     });
@@ -154,7 +165,7 @@ class Meter implements Telemetry {
   async stop(): Promise<void> {
     this.#cancelTick();
     this.settle();
-    await Promise.all(this.#sinks.map((sink) => sink.stop()));
+    await Promise.all([this.#notifier, ...this.#sinks].map((one) => one.stop()));
     if (this.#history === null) return;
     // The running second is written as far as it got.
     this.traffic.tick();
@@ -183,6 +194,7 @@ class Meter implements Telemetry {
       this.#models.refresh();
       const tick = this.traffic.tick();
       const judged = this.slos.tick(closesMs);
+      if (judged) this.#notifier.judged(this.slos, closesMs);
       this.#history?.keep(closesMs);
       this.#flush(closesMs);
       for (const listener of this.#listeners) listener(tick, judged);
@@ -210,6 +222,8 @@ class Meter implements Telemetry {
   }
 
   #flush(nowMs: number): void {
+    this.#notifier.tick(nowMs);
+    this.prometheus.dropped("webhook", this.#notifier.dropped);
     for (const sink of this.#sinks) {
       sink.flush(nowMs);
       this.prometheus.dropped(sink.name, sink.dropped);

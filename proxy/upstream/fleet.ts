@@ -93,6 +93,7 @@ export type FleetEventKind =
   | "draining"
   | "deploy"
   | "history"
+  | "webhook-failed"
   | "zombie"
   /** Something nobody expected: a bug worth reporting. */
   | "internal-error";
