@@ -62,6 +62,7 @@ export interface RunningProxy {
   readonly fleet: Fleet;
   readonly feed: Feed;
   readonly telemetry: Telemetry;
+  readonly release: string;
   /** Puts other settings into force at once; what is under way keeps what it began with. */
   change(change: ServeChange): void;
   /**
@@ -105,6 +106,7 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
     fleet: replicas,
     feed: telemetry.feed,
     telemetry,
+    release: releaseOf(packageRoot()),
     change,
     async stop(graceMs = 0) {
       const { inFlightCount } = telemetry.feed;

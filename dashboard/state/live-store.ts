@@ -41,6 +41,11 @@ export class LiveStore extends EventTarget {
   ended: readonly EndedRow[] = [];
   events: readonly FleetEvent[] = [];
   #socket: WebSocket | null = null;
+  /** What the last frame was, so that a lost connection is taken up where it broke. */
+  #bootId = "";
+  #sequence = 0;
+  /** Frames are inflated one after the other: they must be taken in order. */
+  #taken: Promise<void> = Promise.resolve();
   #failures = 0;
   #lastFrameAt = 0;
   #stopped = false;
@@ -89,6 +94,7 @@ export class LiveStore extends EventTarget {
   take(frame: Frame): void {
     this.#lastFrameAt = Date.now();
     this.nowMs = frame.nowMs;
+    this.#sequence = frame.sequence;
     if (frame.kind === "snapshot") this.#takeSnapshot(frame);
     else {
       this.ticks = [...this.ticks, ...frame.missed, frame.tick].slice(-TICKS_MAX);
@@ -107,6 +113,7 @@ export class LiveStore extends EventTarget {
 
   #takeSnapshot(frame: SnapshotFrame): void {
     if (this.release !== "" && this.release !== frame.release) location.reload();
+    this.#bootId = frame.bootId;
     const { gamma, tickMs, dataUrl, release, history, replicas, ended, events } = frame;
     Object.assign(this, { gamma, tickMs, dataUrl, release, ticks: history, ended, events });
     this.replicas = new Map(replicas.map((view) => [view.id, view]));
@@ -117,11 +124,19 @@ export class LiveStore extends EventTarget {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const token = new URLSearchParams(location.search).get("token");
     if (token !== null) url.searchParams.set("token", token);
+    url.searchParams.set("encoding", "deflate-raw");
+    if (this.#bootId !== "") {
+      url.searchParams.set("boot", this.#bootId);
+      url.searchParams.set("after", String(this.#sequence));
+    }
     const socket = new WebSocket(url);
+    socket.binaryType = "blob";
     this.#socket = socket;
-    socket.addEventListener("message", (message: MessageEvent<string>) => {
+    socket.addEventListener("message", (message: MessageEvent<Blob>) => {
       this.#failures = 0;
-      this.take(JSON.parse(message.data) as Frame);
+      this.#taken = this.#taken.then(async () => {
+        this.take(JSON.parse(await inflated(message.data)) as Frame);
+      });
     });
     socket.addEventListener("close", () => {
       if (this.#stopped) return;
@@ -138,6 +153,10 @@ export class LiveStore extends EventTarget {
     this.connection = connection;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function inflated(bytes: Blob): Promise<string> {
+  return new Response(bytes.stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
 }
 
 /** The one store of the page. */

@@ -1,9 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { Command } from "commander";
+import { systemClock } from "../../engines/clock.ts";
 import { type ListenAddress, parseListen, showAddress } from "../config/listen.ts";
+import type { Recorder } from "../live/recording.ts";
 import type { RunningProxy } from "../serve.ts";
+import type { SloOptions } from "../telemetry/options.ts";
 import type { DemoOrder, DemoReport } from "./demo-world.ts";
-import { EXIT, portInUse } from "./exit.ts";
+import { CommandError, EXIT, portInUse } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
@@ -18,7 +22,29 @@ interface DemoFlags {
   readonly traffic: boolean;
   readonly listen: ListenAddress;
   readonly admin: ListenAddress;
+  readonly record?: string;
 }
+
+const FOUR_WEEKS_MS = 28 * 24 * 3_600_000;
+
+/** What the demo promises: a chat that answers at once, keeps up with its reader, and does not fail. */
+const DEMO_SLOS: readonly SloOptions[] = [
+  {
+    name: "chat-first-token",
+    objective: 0.95,
+    match: { route: "chat" },
+    targets: [{ metric: "ttft", belowMs: 300 }],
+    windowMs: FOUR_WEEKS_MS,
+  },
+  {
+    name: "chat-pace",
+    objective: 0.99,
+    match: { route: "chat" },
+    targets: [{ metric: "tpot", belowMs: 50 }],
+    windowMs: FOUR_WEEKS_MS,
+  },
+  { name: "answered", objective: 0.999, windowMs: FOUR_WEEKS_MS },
+];
 
 /** `pitot demo`: simulated H100 replicas, recorded traffic shapes, the proxy, the board. */
 export function demoCommand(): Command {
@@ -34,6 +60,7 @@ export function demoCommand(): Command {
       parseListen,
       parseListen("127.0.0.1:8081"),
     )
+    .option("--record <file>", "write down what the board sees, to be opened without a server")
     .action(runDemo);
 }
 
@@ -45,8 +72,10 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     const proxy = await start(replicas, flags);
     if (flags.traffic)
       order(world, { kind: "traffic", dataUrl: proxy.dataUrl, speed: flags.speed });
+    const recorder = await record(proxy, flags.record);
     process.stdout.write(welcome(proxy));
     await untilInterrupted();
+    await recorder?.stop();
     await Promise.all([world.terminate(), proxy.stop()]);
     process.exitCode = EXIT.interrupted;
   } finally {
@@ -74,11 +103,28 @@ async function start(replicas: readonly string[], flags: DemoFlags): Promise<Run
   const { startProxy } = await import("../serve.ts");
   const { listen, admin } = flags;
   try {
-    return await startProxy({ replicas, listen, admin });
+    return await startProxy({ replicas, listen, admin, telemetry: { slos: DEMO_SLOS } });
   } catch (error) {
     throw (
       portInUse(error, "--listen or --admin", `${showAddress(listen)} or ${showAddress(admin)}`) ??
       error
+    );
+  }
+}
+
+/** Begins a recording, when one is wanted. */
+async function record(proxy: RunningProxy, path: string | undefined): Promise<Recorder | null> {
+  if (path === undefined) return null;
+  const { Recorder } = await import("../live/recording.ts");
+  const { telemetry, fleet, release, dataUrl } = proxy;
+  const source = { clock: systemClock, telemetry, fleet, release, mayWrite: false };
+  try {
+    return new Recorder({ ...source, bootId: randomUUID(), dataUrl: () => dataUrl }, path);
+  } catch (error) {
+    await proxy.stop();
+    throw new CommandError(
+      EXIT.usage,
+      `--record ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }

@@ -8,7 +8,7 @@ export const FRAME_VERSION = 2;
 /**
  * One message to a viewer. A snapshot on connect, then one tick a second; a slow viewer misses ticks, never delays them.
  * A viewer that comes back within {@link RESUME_FRAMES} seconds may resume: `?boot=<bootId>&after=<sequence>` on the live
- * address is answered with the ticks it missed instead of a snapshot.
+ * address is answered with the ticks it missed instead of a snapshot. `?encoding=deflate-raw` makes frames small.
  */
 export type Frame = SnapshotFrame | TickFrame;
 

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Frame, RESUME_FRAMES, type Tick, type TickFrame } from "./frames.ts";
+import { EncodedFrame, type Encoding, encodings } from "./encoded-frame.ts";
+import { RESUME_FRAMES, type Tick, type TickFrame } from "./frames.ts";
 import { type LiveSource, LiveState } from "./live-state.ts";
 import { Viewer } from "./viewer.ts";
 
@@ -39,7 +40,7 @@ export class LiveHub {
   #frames: TickFrame[] = [];
   /** Nobody has watched yet: nothing is collected before the first viewer. */
   #unwatchedTicks = RESUME_FRAMES;
-  #snapshot: { readonly sequence: number; readonly bytes: Buffer } | null = null;
+  #snapshot: EncodedFrame | null = null;
 
   constructor(options: HubOptions) {
     this.#bootId = options.bootId;
@@ -75,7 +76,8 @@ export class LiveHub {
   #join(socket: WebSocket, asked: URLSearchParams): void {
     this.#state.wake();
     this.#unwatchedTicks = 0;
-    const viewer = new Viewer(socket, 0, (gone) => {
+    const encoding: Encoding = encodings.find((one) => one === asked.get("encoding")) ?? "json";
+    const viewer = new Viewer(socket, encoding, (gone) => {
       this.#viewers.delete(gone);
     });
     this.#viewers.add(viewer);
@@ -92,7 +94,7 @@ export class LiveHub {
       return;
     }
     const frame = this.#framesAfter(after);
-    viewer.send(frame === null ? this.#snapshotBytes() : encode(frame), sequence);
+    viewer.send(frame === null ? this.#encodedSnapshot() : new EncodedFrame(frame));
   }
 
   #tick(tick: Tick, judged: boolean): void {
@@ -108,11 +110,11 @@ export class LiveHub {
     this.#frames.push(frame);
     if (this.#frames.length > RESUME_FRAMES) this.#frames.shift();
     if (this.#viewers.size === 0) return;
-    const bytes = encode(frame);
+    const encoded = new EncodedFrame(frame);
     const previous = frame.sequence - 1;
     for (const viewer of this.#viewers) {
       if (viewer.isReady()) {
-        if (viewer.sequence === previous) viewer.send(bytes, frame.sequence);
+        if (viewer.sequence === previous) viewer.send(encoded);
         else this.#bringUpToDate(viewer, viewer.sequence);
       }
       if (frame.sequence % PING_EVERY_TICKS === 0) viewer.ping();
@@ -140,14 +142,9 @@ export class LiveHub {
   }
 
   /** A hundred boards that reconnect at once get the same bytes. */
-  #snapshotBytes(): Buffer {
-    const { sequence } = this.#state;
-    if (this.#snapshot?.sequence !== sequence)
-      this.#snapshot = { sequence, bytes: encode(this.#state.snapshot()) };
-    return this.#snapshot.bytes;
+  #encodedSnapshot(): EncodedFrame {
+    if (this.#snapshot?.sequence !== this.#state.sequence)
+      this.#snapshot = new EncodedFrame(this.#state.snapshot());
+    return this.#snapshot;
   }
-}
-
-function encode(frame: Frame): Buffer {
-  return Buffer.from(JSON.stringify(frame));
 }

@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import type { EncodedFrame, Encoding } from "./encoded-frame.ts";
 
 /** A viewer with this much unsent is not sent more: it gets what it missed, merged, when it has caught up. */
 const BUFFERED_BYTES_MAX = 262_144;
@@ -15,15 +16,16 @@ const POLICY_VIOLATION = 1008;
 /** One connection of a board. */
 export class Viewer {
   /** The last frame it was sent. */
-  sequence: number;
+  sequence = 0;
+  readonly #encoding: Encoding;
   readonly #socket: WebSocket;
   #pings = 0;
   #blockedTicks = 0;
   #messages = 0;
 
-  constructor(socket: WebSocket, sequence: number, onLeave: (viewer: Viewer) => void) {
+  constructor(socket: WebSocket, encoding: Encoding, onLeave: (viewer: Viewer) => void) {
     this.#socket = socket;
-    this.sequence = sequence;
+    this.#encoding = encoding;
     const leave = (): void => {
       onLeave(this);
     };
@@ -55,9 +57,9 @@ export class Viewer {
     return false;
   }
 
-  send(frame: Buffer, sequence: number): void {
-    this.sequence = sequence;
-    this.#socket.send(frame, { binary: false });
+  send(frame: EncodedFrame): void {
+    this.sequence = frame.sequence;
+    this.#socket.send(frame.as(this.#encoding), { binary: this.#encoding !== "json" });
   }
 
   /** Asks whether it is still there; one that left several unanswered is cut off. */
