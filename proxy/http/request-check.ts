@@ -11,14 +11,15 @@ export interface Flaw {
   readonly detail: string;
 }
 
-/** Fields that say one thing: two of them would be read differently by us and by the engine. */
-const SINGLE = new Set([
-  "host",
-  "content-length",
-  "content-type",
-  "transfer-encoding",
-  "authorization",
+/** Fields that say one thing, each with a bit of its own: two of them would be read differently by us and by the engine. */
+const SINGLE: ReadonlyMap<string, number> = new Map([
+  ["host", 1],
+  ["content-length", 2],
+  ["content-type", 4],
+  ["transfer-encoding", 8],
+  ["authorization", 16],
 ]);
+const HOST = 1;
 
 /**
  * Checks what Node's parser lets through and a proxy must not: it is strict about framing, but takes two `Host` lines, any
@@ -35,20 +36,20 @@ export function flawOf(request: IncomingMessage, pseudonym: string): Flaw | null
   const { httpVersion } = request;
   if (httpVersion !== "1.1" && httpVersion !== "1.0")
     return { code: "version_not_supported", detail: "Only HTTP/1.1 and HTTP/1.0 are spoken here." };
-  const seen = new Set<string>();
+  let seen = 0;
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index]?.toLowerCase() ?? "";
-    if (SINGLE.has(name)) {
-      if (seen.has(name)) return bad(`The header ${name} came twice: send it once.`);
-      seen.add(name);
-    } else if (name === "via" && raw[index + 1]?.includes(pseudonym) === true) {
+    const bit = SINGLE.get(name) ?? 0;
+    if ((seen & bit) !== 0) return bad(`The header ${name} came twice: send it once.`);
+    seen |= bit;
+    if (name === "via" && raw[index + 1]?.includes(pseudonym) === true) {
       return {
         code: "loop_detected",
         detail: "The request has been through this proxy before: a replica's URL leads back to it.",
       };
     }
   }
-  return hostFlaw(request, seen.has("host")) ?? codingFlaw(request);
+  return hostFlaw(request, (seen & HOST) !== 0) ?? codingFlaw(request);
 }
 
 function hostFlaw(request: IncomingMessage, isThere: boolean): Flaw | null {

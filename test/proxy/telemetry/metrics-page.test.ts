@@ -130,6 +130,33 @@ describe("the metrics page", () => {
     expect(new Set(models)).toEqual(new Set(["other", "m"]));
   });
 
+  test("I18 a hundred thousand model names make one series, and the page stays small", async () => {
+    const { clock, meter } = meterOf();
+    for (let index = 0; index < 100_000; index++)
+      meter.feed.ended(exchangeOf({ endedMs: clock.nowMs(), model: `made-up-${index}` }));
+    const { families, text } = await pageOf(meter);
+    const { samples } = families.get("pitot_requests_total")!;
+    expect(new Set(samples.map(({ labels }) => labels["model"]))).toEqual(new Set(["other"]));
+    expect(samples.reduce((sum, one) => sum + one.value, 0)).toBe(100_000);
+    expect(text.length).toBeLessThan(1_000_000);
+  });
+
+  test("I19 a model name of breaks and escapes leaves the page readable", async () => {
+    const { clock, meter } = meterOf();
+    for (const model of [
+      "a\nb",
+      "a\rb",
+      "\u001b[31m",
+      "\u2028",
+      'a"b',
+      "\\",
+      "x".repeat(1_000_000),
+    ])
+      meter.feed.ended(exchangeOf({ endedMs: clock.nowMs(), model }));
+    const { text } = await pageOf(meter);
+    for (const bad of ["\u001b", "\u2028", "\r", "x".repeat(100)]) expect(text).not.toContain(bad);
+  });
+
   test("K08: stays bounded with a thousand replicas, and no request is lost from the sums", async () => {
     const { clock, meter } = meterOf();
     for (let index = 0; index < 1_000; index++)
