@@ -90,8 +90,9 @@ const VLLM: EngineProfile = {
 export type ProfileName = Persona | "vllm-sync";
 
 /**
- * Kernel figures fitted to the public H100 SXM timing tables of ai-dynamo/aiconfigurator
- * (aic-core/…/systems/data/h100_sxm); host figures from published end-to-end runs of each engine.
+ * Kernel figures start from the public H100 SXM timing tables of ai-dynamo/aiconfigurator (aic-core/…/systems/data/h100_sxm).
+ * Host figures, and those kernel figures an end-to-end run shows better, are fitted once per engine, era and weight type to
+ * all published runs of the engine together: docs/simulator.md tells how well they do, also on runs they were not fitted to.
  */
 export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
   vllm: VLLM,

@@ -16,4 +16,4 @@ if (bench === undefined) {
   process.exit(2);
 }
 await bench(flags);
-process.exit(0);
+process.exit();

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { SetupError } from "../../engines/sim/engine-setup.ts";
 import { type Simulated, runFigure } from "./figure-run.ts";
@@ -21,7 +22,7 @@ export async function modelBench(flags: readonly string[]): Promise<void> {
       args: [...flags],
       options: { figures: { type: "string" }, json: { type: "boolean" } },
     });
-    const { rows, figures, excluded } = await readFigures(values.figures ?? FIGURES);
+    const { rows, figures, excluded } = await readFigures(fileOf(values.figures));
     const compared = compareAll(figures, excluded);
     const summary = summarise(rows, compared, excluded);
     if (values.json === true) console.log(JSON.stringify(summary));
@@ -32,6 +33,11 @@ export async function modelBench(flags: readonly string[]): Promise<void> {
     console.error(error.message);
     process.exitCode = 2;
   }
+}
+
+/** A path as the user wrote it: npm runs the bench in the package's folder, not in theirs. */
+function fileOf(path: string | undefined): string | URL {
+  return path === undefined ? FIGURES : resolve(process.env["INIT_CWD"] ?? "", path);
 }
 
 /** Runs every figure; what the engine itself refuses joins the excluded. */
@@ -81,13 +87,16 @@ function summarise(
 type Summary = ReturnType<typeof summarise>;
 
 function print(summary: Summary, compared: readonly Compared[]): void {
-  const groups = Map.groupBy(compared, ({ figure }) => groupOf(figure));
   const line = (cells: readonly string[]): void => {
     console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(62) : cell.padStart(9))).join(""));
   };
   line(["engine, model, cards, weights", "rows", "TPOT med", "p90", "bias", "TTFT med", "bias"]);
-  const all: [string, readonly Compared[]] = ["all", compared];
-  for (const [name, members] of [...[...groups].toSorted(([a], [b]) => a.localeCompare(b)), all]) {
+  const byGroup = Map.groupBy(compared, ({ figure }) => groupOf(figure));
+  const byEngine = Map.groupBy(compared, ({ figure }) => `${figure.persona}, all`);
+  const sorted = [byGroup, byEngine].flatMap((groups) =>
+    [...groups].toSorted(([one], [other]) => one.localeCompare(other)),
+  );
+  for (const [name, members] of [...sorted, ["all", compared] as const]) {
     const tpot = members.map(({ tpotError }) => tpotError);
     const ttft = members.flatMap(({ ttftError }) => (ttftError === null ? [] : [ttftError]));
     line([
