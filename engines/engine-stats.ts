@@ -26,3 +26,8 @@ export function fillStats(first: EngineStats, second: EngineStats): EngineStats 
   );
   return { ...first, ...Object.fromEntries(filled) };
 }
+
+/** Frozen statistics: what moves with the load is not known, what is fixed stays. */
+export function withoutLoad(stats: EngineStats): EngineStats {
+  return { ...stats, running: null, waiting: null, kvCacheUsageRatio: null, waitingTokens: null };
+}

@@ -1,5 +1,6 @@
 import type { Clock } from "../../engines/clock.ts";
 import type { ProbeAnswer } from "../../engines/engine.ts";
+import { MODELS_PATH } from "../../engines/recognition.ts";
 import type { Connection } from "./connection.ts";
 import type { ProbeResult } from "./fleet.ts";
 import type { Replica } from "./replica.ts";
@@ -61,7 +62,8 @@ export function reasonOf(error: unknown): string {
 /** One timed probe of the replica's own health route. */
 export async function probeHealth(replica: Replica, clock: Clock): Promise<ProbeResult> {
   const startedMs = clock.nowMs();
-  const path = replica.engine.paths.health;
+  // Behind a gateway the engine's own routes are not there; its model list is.
+  const path = replica.recognition?.direct === false ? MODELS_PATH : replica.engine.paths.health;
   const answer = await probeGet(replica, path);
   const durationMs = clock.nowMs() - startedMs;
   const ok = answer.status >= 200 && answer.status < 400;

@@ -1,6 +1,9 @@
 import { type Cancel, type Clock, every } from "../../../engines/clock.ts";
+import { withoutLoad } from "../../../engines/engine-stats.ts";
+import type { Engine, EngineStats, ProbeAnswer } from "../../../engines/engine.ts";
 import { identify } from "../../../engines/identify.ts";
 import { integer, type Random } from "../../../engines/random.ts";
+import { StatsReader } from "../../../engines/stats-reader.ts";
 import type { FleetEventKind } from "../fleet.ts";
 import { probeGet, probeHealth } from "../probe.ts";
 import type { Replica } from "../replica.ts";
@@ -37,6 +40,7 @@ export class Contact {
   #isReading = false;
   #probedMs = 0;
   #recognisedMs = 0;
+  #reader: { readonly engine: Engine; readonly reads: StatsReader } | null = null;
 
   constructor(parts: ContactParts) {
     this.#parts = parts;
@@ -107,22 +111,32 @@ export class Contact {
 
   async #readStats(): Promise<void> {
     const { replica, clock } = this.#parts;
-    const source = replica.engine.stats;
-    for (const path of source.paths) {
-      const answer = await probeGet(replica, path, this.#stop.signal);
-      const stats = answer.status === 200 ? source.read(path, answer.body) : null;
-      if (stats === null || this.#stop.signal.aborted) continue;
-      replica.stats = stats;
-      replica.statsAtMs = clock.nowMs();
-      this.#watchForZombies();
-      return;
-    }
+    const reader = this.#readerOf(replica.engine);
+    const nowMs = clock.nowMs();
+    const reading = await reader.read(nowMs, replica.inFlight, this.#stop.signal);
+    if (reading === null || this.#stop.signal.aborted) return;
+    const { stats, frozen, restarted } = reading;
+    replica.stats = frozen ? withoutLoad(stats) : stats;
+    replica.statsAtMs = nowMs;
+    // Another process answers under this address: it may be another version, or serve another model.
+    if (restarted) this.#recognisedMs = 0;
+    this.#watchForZombies(stats);
   }
 
-  #watchForZombies(): void {
+  /** One reader for as long as the dialect stays the same: it remembers what it read last. */
+  #readerOf(engine: Engine): StatsReader {
+    if (this.#reader?.engine !== engine) {
+      const { replica } = this.#parts;
+      const get = (path: string, within: AbortSignal): Promise<ProbeAnswer> =>
+        probeGet(replica, path, within);
+      this.#reader = { engine, reads: new StatsReader(engine.stats, get) };
+    }
+    return this.#reader.reads;
+  }
+
+  #watchForZombies(stats: EngineStats): void {
     const { replica, clock, tell } = this.#parts;
-    if (replica.stats === null) return;
-    const report = this.#zombies.read(replica.stats, replica.idleSinceMs, clock.nowMs());
+    const report = this.#zombies.read(stats, replica.idleSinceMs, clock.nowMs());
     if (report === null) return;
     const { running, forMs, tokens } = report;
     const seconds = (forMs / 1000).toFixed(0);
