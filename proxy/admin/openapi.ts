@@ -43,6 +43,9 @@ export const paths = {
   "/api/v1/slos": {
     get: ok("Promises: attainment, budget, burn rates, alerts, exhaustion; worst budget first."),
   },
+  "/api/v1/slos/rules.yaml": {
+    get: ok("The promises' alerts as Prometheus rules: alerts must survive the proxy."),
+  },
   "/api/v1/events": {
     get: ok("What happened to the fleet, oldest first.", [
       query("from", "Not before, in ms since 1970.", { type: "integer" }),

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { prometheusRules } from "../telemetry/exports/prometheus-rules.ts";
 import { dimensions } from "../telemetry/part.ts";
 import {
   readSeries,
@@ -27,6 +28,11 @@ export function telemetryRoutes(options: AdminOptions): Hono {
   routes.get("/series", (context) => answer(context, () => series(context, options)));
   routes.get("/slos", (context) =>
     context.json({ slos: telemetry.slos.views(), nowMs: clock.nowMs() }),
+  );
+  routes.get("/slos/rules.yaml", (context) =>
+    context.text(prometheusRules(telemetry.slos.slos.map(({ options }) => options)), 200, {
+      "content-type": "application/yaml",
+    }),
   );
   routes.get("/events", (context) =>
     answer(context, () => {

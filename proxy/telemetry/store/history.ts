@@ -10,6 +10,10 @@ import { SLO_WINDOW_MAX_MS, type SloDesk } from "../slo/slo-desk.ts";
 import type { Traffic } from "../traffic.ts";
 import { Store } from "./store.ts";
 
+const MINUTE_MS = 60_000;
+/** Threads tell of what ended five times a second; a stalled one somewhat later. */
+const LATE_MS = 3_000;
+
 /** What of the telemetry survives a restart. */
 interface Remembered {
   readonly feed: Feed;
@@ -94,7 +98,7 @@ export class History {
     this.#store.happened(event);
   }
 
-  /** Hands one second's rows over. All that was counted in it lies in one minute. */
+  /** Hands one second's rows over. */
   keep(closesMs: number): void {
     const total = this.#note(closesMs);
     this.#store.flush(closesMs, total);
@@ -113,6 +117,9 @@ export class History {
       if (this.#written.get(name) === slo.validTotal) continue;
       this.#written.set(name, slo.validTotal);
       this.#store.minute(name, slo.counts.minute(closesMs - 1));
+      // What ended on another thread is told a little later, perhaps in the next minute.
+      if ((closesMs - 1) % MINUTE_MS < LATE_MS)
+        this.#store.minute(name, slo.counts.minute(closesMs - 1 - MINUTE_MS));
     }
     return this.#total;
   }
