@@ -227,6 +227,24 @@ describe("other protocols and noise", () => {
     expect(client.heard()[0]?.status).toBeGreaterThanOrEqual(400);
   });
 
+  test("I20 noise at the control plane crashes nothing either", async () => {
+    await start({});
+    const { adminUrl } = pair.proxy;
+    const upgrade =
+      "GET /api/v1/live HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for (let round = 0; round < 200; round++) {
+      const one = await RawClient.connect(adminUrl);
+      if (round % 2 === 0) one.write(upgrade);
+      one.write(randomBytes(200));
+      one.socket.end();
+      await new Promise(setImmediate);
+      one.destroy();
+    }
+    const one = await RawClient.connect(adminUrl);
+    one.write("GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
+    expect((await one.answers())[0]?.status).toBe(200);
+  });
+
   test("I20 I21 two thousand random and half-right messages crash nothing and leave nothing open", async () => {
     await start({ clients: IMPATIENT });
     const random = seededRandom(20);
