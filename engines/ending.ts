@@ -12,6 +12,8 @@ export type Ending =
       readonly kind: "cancelled";
       /** Tokens the whole answer was going to have, as far as that can be guessed. */
       readonly expectedTokens?: number | null;
+      /** Why its connection was closed, when it was not the client who closed it. */
+      readonly cause?: "client_stall";
     };
 
 /** What is known of an answer when its exchange ends. */

@@ -228,7 +228,8 @@ export class ExchangeTimer {
     this.#answer?.end();
     const outcome = outcomeOf(ending, { phase, status: this.#status, answer: this.#answer });
     const status = "status" in ending ? ending.status : this.#status;
-    const result = "code" in outcome ? outcome.code : outcome.kind;
+    const cause = ending.kind === "cancelled" ? ending.cause : undefined;
+    const result = "code" in outcome ? outcome.code : (cause ?? outcome.kind);
     this.#closeAttempt(result === "completed" ? "answered" : result, this.#status, endedMs);
     const output = this.#answer?.output;
     const tokens = tokensOf(this.#answer);

@@ -53,4 +53,5 @@ export type AttemptResult =
       /** An event that says so can still be put behind it: it is a stream, and no event is half out. */
       readonly takesEvent: boolean;
     }
-  | { readonly kind: "cancelled" };
+  /** The client left, or took nothing for so long that it was sent away. */
+  | { readonly kind: "cancelled"; readonly cause?: "client_stall" };

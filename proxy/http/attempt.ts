@@ -104,8 +104,10 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   expire(code: ErrorCode | "client"): void {
-    if (code === "client") this.#parts.response.destroy();
-    else if (this.timer.said === "mark") this.#end();
+    if (code === "client") {
+      this.#finish({ kind: "cancelled", cause: "client_stall" });
+      this.#parts.response.destroy();
+    } else if (this.timer.said === "mark") this.#end();
     else if (code === "upstream_connect_failed")
       this.#fail({ cause: "refused", code, why: "connect timed out" });
     else this.#fail({ cause: "timeout", code, why: "time limit" });

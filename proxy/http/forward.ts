@@ -205,7 +205,7 @@ export class Forwarding {
 
   #endOf(result: Exclude<AttemptResult, Unanswered>): Ending {
     if (result.kind === "answered") return { kind: "answered" };
-    if (result.kind === "cancelled") return this.#cancelled();
+    if (result.kind === "cancelled") return { ...this.#cancelled(), ...result };
     const response = this.#response;
     // A stream can still say why between two events; half an event, or any other body, can only be left visibly incomplete.
     // Neither gets a clean end.
