@@ -40,6 +40,13 @@ export function outcomeOf(ending: Ending, { phase, status, answer }: Known): Out
   return { kind: "completed", finishReason: answer.finishReason };
 }
 
+/** What the last attempt's own row says of it. */
+export function attemptResult(ending: Ending, outcome: Outcome): string {
+  if (outcome.kind === "completed") return "answered";
+  if ("code" in outcome) return outcome.code;
+  return (ending.kind === "cancelled" ? ending.cause : undefined) ?? outcome.kind;
+}
+
 function broken(code: string, answer: AnswerReader | null): Outcome {
   const hasOutput = answer !== null && (answer.output.events > 0 || answer.hasUnstreamedOutput);
   return hasOutput ? { kind: "cut", code } : { kind: "failed", code };

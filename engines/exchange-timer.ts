@@ -1,5 +1,5 @@
 import { AnswerReader } from "./answer-reader.ts";
-import { type Ending, outcomeOf } from "./ending.ts";
+import { attemptResult, type Ending, outcomeOf } from "./ending.ts";
 import { savedTokens, tokensOf } from "./answer-tokens.ts";
 import type { Clock } from "./clock.ts";
 import type { Engine } from "./engine.ts";
@@ -228,9 +228,7 @@ export class ExchangeTimer {
     this.#answer?.end();
     const outcome = outcomeOf(ending, { phase, status: this.#status, answer: this.#answer });
     const status = "status" in ending ? ending.status : this.#status;
-    const cause = ending.kind === "cancelled" ? ending.cause : undefined;
-    const result = "code" in outcome ? outcome.code : (cause ?? outcome.kind);
-    this.#closeAttempt(result === "completed" ? "answered" : result, this.#status, endedMs);
+    this.#closeAttempt(attemptResult(ending, outcome), this.#status, endedMs);
     const output = this.#answer?.output;
     const tokens = tokensOf(this.#answer);
     const expected = ending.kind === "cancelled" ? ending.expectedTokens : null;

@@ -39,11 +39,11 @@ export class RawUpstream {
     });
   }
 
-  static async start(): Promise<RawUpstream> {
+  static async start(port = 0): Promise<RawUpstream> {
     const server = createServer();
     const upstream = new RawUpstream(server);
     await new Promise<void>((resolve) => {
-      server.listen(0, "127.0.0.1", resolve);
+      server.listen(port, "127.0.0.1", resolve);
     });
     return upstream;
   }
