@@ -15,6 +15,7 @@ export class Door {
   readonly #clock: Clock;
   readonly #enter: (socket: Socket) => void;
   readonly #inside = new Set<Socket>();
+  #wanted = false;
   #server: Server | null = null;
   #address: AddressInfo | null = null;
 
@@ -39,6 +40,7 @@ export class Door {
 
   /** Starts to listen. Rejects when the port is taken. */
   async listen(host: string, port: number): Promise<void> {
+    this.#wanted = true;
     if (this.#server !== null) return;
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       this.#admit(socket);
@@ -66,18 +68,17 @@ export class Door {
       } catch (error) {
         if (tries === REOPEN_TRIES) throw error;
         await this.#clock.after(REOPEN_EVERY_MS);
+        // It may have been shut in the meantime.
+        if (!this.#wanted) return;
       }
     }
   }
 
-  /** Refuses new connections; those inside stay. */
-  shut(): Promise<void> {
-    const server = this.#server;
+  /** Refuses new connections; those inside stay, and the port is free at once. */
+  shut(): void {
+    this.#wanted = false;
+    this.#server?.close();
     this.#server = null;
-    if (server === null) return Promise.resolve();
-    // The callback waits for the last connection inside; the port is free at once.
-    server.close();
-    return Promise.resolve();
   }
 
   /** Cuts every connection at once. */
