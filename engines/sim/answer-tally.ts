@@ -11,6 +11,11 @@ export interface TallyParts {
   readonly fixedTimes: boolean;
   /** Tokens a draft model proposes a step; 0 without one. */
   readonly drafts: number;
+  /** Usage is of one choice, as llama.cpp tells it. */
+  readonly perChoice: boolean;
+  /** Prompt tokens of a choice, and those found in the cache. */
+  readonly inputOf: (index: number) => number;
+  readonly cachedOf: (index: number) => number;
 }
 
 /** The figures an answer tells of itself: tokens, and in some engines times. */
@@ -29,7 +34,22 @@ export class AnswerTally {
     return this.outputs === 0 ? 1 : this.#parts.row.outputTokens / this.outputs;
   }
 
+  /** Of one choice: what it was given, and what it has said. */
+  countsOf(choice: AnswerChoice): Counts {
+    const { faults, inputOf, cachedOf } = this.#parts;
+    const off = findFault(faults, "wrong-usage")?.offTokens ?? 0;
+    return {
+      input: inputOf(choice.index),
+      output: Math.max(0, choice.produced + off),
+      cached: cachedOf(choice.index),
+      reasoning: Math.min(choice.plan.reasoningTokens, choice.produced),
+    };
+  }
+
+  /** Of all of them. */
   counts(): Counts {
+    const [first] = this.#choices;
+    if (this.#parts.perChoice && first !== undefined) return this.countsOf(first);
     const { row, faults } = this.#parts;
     const off = findFault(faults, "wrong-usage")?.offTokens ?? 0;
     let reasoning = 0;

@@ -18,6 +18,7 @@ export type RequestFault = FaultScope &
   FaultTime &
   (
     | { readonly kind: "status"; readonly status: number; readonly retryAfterSeconds?: number }
+    | { readonly kind: "queue-full" }
     | { readonly kind: "cut"; readonly afterTokens: number; readonly how: "fin" | "rst" }
     | { readonly kind: "stall"; readonly afterTokens: number }
     | { readonly kind: "error-event"; readonly afterTokens: number }
@@ -91,6 +92,7 @@ export const faultKinds: Readonly<Record<FaultKind, KindFacts>> = {
     status: { min: 400, max: 599, whole: true },
     retryAfterSeconds: { min: 0, max: 86_400, optional: true },
   }),
+  "queue-full": request("says that its queue is full, where SGLang says it: inside a stream's 200"),
   cut: request("ends the connection after so many tokens: fin politely, rst at once", {
     afterTokens: TOKENS,
     how: { one: ["fin", "rst"] },

@@ -30,8 +30,8 @@ export interface GenerationParts {
   readonly fixedTimes: boolean;
   /** Tokens a draft model proposes a step; 0 without one. */
   readonly drafts: number;
-  /** Prompt tokens of all choices found in the cache. */
-  readonly cachedTokens: () => number;
+  /** Prompt tokens of a choice found in the cache. */
+  readonly cachedOf: (index: number) => number;
   readonly stats: () => CoreStats;
   /** Takes all choices out of the engine. */
   readonly abort: Cancel;
@@ -60,7 +60,14 @@ export class Generation {
     const seesTokens = body.tokenIds || body.logprobs !== null || !body.detokenize;
     const rules = { ...persona, seesTokens };
     this.#choices = parts.plans.map((plan, index) => new AnswerChoice(index, plan, rules));
-    this.#tally = new AnswerTally(parts, this.#choices);
+    this.#tally = new AnswerTally(
+      {
+        ...parts,
+        perChoice: persona.countsPerChoice,
+        inputOf: (index) => body.prompts[Math.floor(index / body.n)]?.length ?? 0,
+      },
+      this.#choices,
+    );
     if (body.streamed && persona.headers === "accepted") this.#begin();
   }
 
@@ -100,7 +107,7 @@ export class Generation {
   ): void {
     const { row, books, clock, body } = this.#parts;
     const nowMs = clock.nowMs();
-    if (row.firstTokenMs === null) row.cachedTokens = this.#parts.cachedTokens();
+    if (row.firstTokenMs === null) row.cachedTokens = this.#cachedTokens();
     books.produced(row, count, nowMs);
     row.firstTokenMs ??= nowMs;
     row.lastTokenMs = nowMs;
@@ -159,19 +166,19 @@ export class Generation {
 
   #framesOf(choice: AnswerChoice): string {
     const extras = this.#continuous ? this.#extras() : NO_EXTRAS;
-    const last = choice.finished ? this.#finishExtras(extras) : NO_EXTRAS;
+    const last = choice.finished ? this.#finishExtras(choice, extras) : NO_EXTRAS;
     return choice.frames(this.#parts.writer, extras, last);
   }
 
   #progress(computed: number, atMs: number): void {
-    const { body, writer, row, cachedTokens } = this.#parts;
+    const { body, writer, row, cachedOf } = this.#parts;
     if (!body.streamed || !body.returnProgress || writer.progress === undefined) return;
     if (this.#stream.over || this.#broken()) return;
     this.#begin();
     this.#stream.write(
       writer.progress({
         total: row.inputTokens,
-        cached: cachedTokens(),
+        cached: cachedOf(0),
         processed: computed,
         timeMs: atMs - (row.scheduledMs ?? atMs),
       }),
@@ -206,12 +213,19 @@ export class Generation {
     return { usage: this.#tally.counts(), timings, tokensPerStep: null };
   }
 
-  #finishExtras(extras: Extras): Extras {
+  /** Of each prompt once: choices share it. */
+  #cachedTokens(): number {
+    const { cachedOf, body, plans } = this.#parts;
+    return plans.reduce((sum, _, at) => sum + (at % body.n === 0 ? cachedOf(at) : 0), 0);
+  }
+
+  #finishExtras(choice: AnswerChoice, extras: Extras): Extras {
     const { inference, faults, drafts } = this.#parts;
     const tokensPerStep = drafts === 0 ? null : this.#tally.tokensPerStep;
     if (inference.counts === "asked") return { ...extras, tokensPerStep };
     if (findFault(faults, "no-usage") !== null) return NO_EXTRAS;
-    return { usage: this.#tally.counts(), timings: this.#tally.timings(), tokensPerStep };
+    const usage = this.#tally.countsOf(choice);
+    return { usage, timings: this.#tally.timings(), tokensPerStep };
   }
 
   /** Lets a fault of this stage happen; true when nothing more is to be written. */

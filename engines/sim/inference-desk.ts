@@ -105,6 +105,8 @@ export class InferenceDesk {
     const headers = findFault(met, "slow-headers");
     if (headers !== null) await clock.after(headers.delayMs);
     if (response.destroyed) return;
+    if (findFault(met, "queue-full") !== null)
+      return this.#overload({ body, inference, path, request, response, receivedMs, met });
     this.#generate({ body, inference, path, request, response, receivedMs, met });
   }
 
@@ -132,6 +134,24 @@ export class InferenceDesk {
     const shown = inference.refuse?.(refusal) ?? persona.refuse(refusal);
     sendJson(response, refusal.status, shown);
     return null;
+  }
+
+  /** Says that the queue is full: with a 503, or inside a 200 where the engine hides it there. */
+  #overload({ body, inference, response, request }: Ask): void {
+    const { persona } = this.#options;
+    const message = "The request queue is full.";
+    const refusal = { kind: "unavailable", status: 503, message, param: null } as const;
+    if (!body.streamed || !persona.overloadInStream)
+      return sendJson(response, 503, inference.refuse?.(refusal) ?? persona.refuse(refusal));
+    const id = this.#idOf(body, request, inference);
+    const error = { object: "error", message, type: "SERVICE_UNAVAILABLE", param: null, code: 503 };
+    const input = body.prompts[0]?.length ?? 0;
+    const counts = { input, output: 0, cached: 0, reasoning: 0 };
+    const writer = inference.writer(this.#answerOf(body, { id, receivedMs: 0 }, persona));
+    const times = { promptMs: 0, predictedMs: 0, drafted: null, tokensPerStep: 1 };
+    const usage = persona.wantsUsage(body.streamOptions) ? writer.usage(counts, times) : "";
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+    response.end(`data: ${JSON.stringify({ error })}\n\n${usage}${writer.end(counts)}`);
   }
 
   #generate(ask: Ask): void {
@@ -163,8 +183,7 @@ export class InferenceDesk {
       speed,
       fixedTimes: fixedIds,
       drafts: built.facts.drafts,
-      cachedTokens: () =>
-        submitted.reduce((sum, one, at) => sum + (at % body.n === 0 ? one.cachedTokens() : 0), 0),
+      cachedOf: (index) => submitted[index]?.cachedTokens() ?? 0,
       stats: () => built.core.stats(),
       abort,
     });
@@ -210,7 +229,11 @@ export class InferenceDesk {
     return core.submit(request, generation.sink(index));
   }
 
-  #answerOf(body: InferenceBody, row: LedgerRow, persona: Persona): Answer {
+  #answerOf(
+    body: InferenceBody,
+    row: Pick<LedgerRow, "id" | "receivedMs">,
+    persona: Persona,
+  ): Answer {
     const { clock, model, fixedIds } = this.#options;
     return {
       id: row.id,

@@ -8,23 +8,37 @@ const DIMENSIONS_MAX = 8192;
 /** Most texts of one request: vLLM and OpenAI stop at 2048. */
 const TEXTS_MAX = 2048;
 
-/** OpenAI embeddings: floats, or base64 of 32-bit floats. */
-export function embeddings(idPrefix: string, needs: Refusal | null = null): Pooling {
+/** OpenAI embeddings: floats, or base64 of 32-bit floats. Keys and their order are each engine's own. */
+export function embeddings(
+  style: "vllm" | "sglang" | "llama.cpp",
+  needs: Refusal | null = null,
+): Pooling {
   return {
     needs,
     texts: (body) => textsOf(body["input"], "input"),
     answer(body, read) {
       const dimensions = dimensionsOf(body["dimensions"]);
+      const vectors = read.tokens.map((_, index) =>
+        encoded(read.vector(index, dimensions), body["encoding_format"]),
+      );
+      const { model, id, created } = read;
+      const data = vectors.map((embedding, index) => ({ embedding, index, object: "embedding" }));
+      if (style === "llama.cpp") {
+        const tokens = sum(read.tokens);
+        const counted = { prompt_tokens: tokens, total_tokens: tokens };
+        return { model, object: "list", usage: counted, data };
+      }
+      if (style === "sglang") {
+        const counted = { ...usage(read), reasoning_tokens: 0 };
+        return { data, model, object: "list", usage: counted };
+      }
+      const cards = vectors.map((embedding, index) => ({ index, object: "embedding", embedding }));
       return {
-        id: idPrefix + read.id,
+        id: `embd-${id}`,
         object: "list",
-        created: read.created,
-        model: read.model,
-        data: read.tokens.map((_, index) => ({
-          index,
-          object: "embedding",
-          embedding: encoded(read.vector(index, dimensions), body["encoding_format"]),
-        })),
+        created,
+        model,
+        data: cards,
         usage: usage(read),
       };
     },

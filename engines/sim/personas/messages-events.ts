@@ -44,7 +44,7 @@ export class MessagesWriter implements AnswerWriter {
   end(counts: Counts | null): string {
     const delta = send("message_delta", {
       delta: { stop_reason: stopReason(this.#ending), stop_sequence: sequenceOf(this.#ending) },
-      ...(counts === null ? {} : { usage: this.#usage(counts) }),
+      ...(counts === null ? {} : { usage: this.#lastUsage(counts) }),
     });
     return delta + send("message_stop", {});
   }
@@ -79,7 +79,7 @@ export class MessagesWriter implements AnswerWriter {
     const { call } = part;
     const blocks: Readonly<Record<typeof kind, JsonObject>> = {
       text: { type: "text", text: "" },
-      thinking: { type: "thinking", thinking: "", signature: "" },
+      thinking: { type: "thinking", thinking: "" },
       tool_use: { type: "tool_use", id: call?.id ?? "", name: call?.name ?? "", input: {} },
     };
     const index = this.#blocks++;
@@ -88,8 +88,11 @@ export class MessagesWriter implements AnswerWriter {
 
   #leave(): string {
     if (this.#kind === null) return "";
+    const index = this.#blocks - 1;
+    const delta = { type: "signature_delta", signature: "" };
+    const signed = this.#kind === "thinking" ? send("content_block_delta", { index, delta }) : "";
     this.#kind = null;
-    return send("content_block_stop", { index: this.#blocks - 1 });
+    return signed + send("content_block_stop", { index });
   }
 
   #message(
@@ -107,6 +110,11 @@ export class MessagesWriter implements AnswerWriter {
       stop_sequence: reason === null ? null : sequenceOf(this.#ending),
       ...(counts === null ? {} : { usage: this.#usage(counts) }),
     };
+  }
+
+  /** llama.cpp has told the input with the first event; the others tell it again. */
+  #lastUsage(counts: Counts): JsonObject {
+    return this.#countsCacheApart ? { output_tokens: counts.output } : this.#usage(counts);
   }
 
   #usage({ input, output, cached }: Counts): JsonObject {

@@ -23,6 +23,10 @@ export interface Persona {
   continuousUsage(options: StreamOptions): boolean;
   /** `created` is the time of each frame, not of the answer. */
   readonly stampsFrames: boolean;
+  /** Usage is of one choice, where others add up all. */
+  readonly countsPerChoice: boolean;
+  /** A full queue is told inside a stream's 200 instead of by its status. */
+  readonly overloadInStream: boolean;
   /** When response headers of a stream go out. */
   readonly headers: "accepted" | "scheduled" | "first-token";
   /** How long the engine works on after its client left: it polls. */

@@ -57,8 +57,13 @@ export class ChatWriter implements AnswerWriter {
     return last + this.#frame(part.choice, {}, { ending, ...timed(extras.usage, timings) });
   }
 
+  /** Carries the role each time; the role frame of the first token comes all the same. */
   progress(progress: Progress): string {
-    return this.open(0) + this.#frame(0, {}, { prompt_progress: progressOf(progress) });
+    return this.#frame(
+      0,
+      { role: "assistant", content: null },
+      { prompt_progress: progressOf(progress) },
+    );
   }
 
   usage(counts: Counts, timings: Timings): string {
@@ -82,7 +87,7 @@ export class ChatWriter implements AnswerWriter {
         index,
         message: {
           role: "assistant",
-          content: choice.calls.length > 0 && choice.text === "" ? null : choice.text,
+          content: choice.text,
           ...(choice.reasoning === null ? {} : { reasoning_content: choice.reasoning }),
           ...(choice.calls.length === 0 ? {} : { tool_calls: choice.calls.map(wholeCall) }),
         },
@@ -169,8 +174,7 @@ export class CompletionWriter implements AnswerWriter {
         logprobs: logprobs === null ? null : chatLogprobsWithIds(choice.tokens, logprobs),
         finish_reason: choice.ending.reason,
       })),
-      ...tail(this.#answer, "text_completion"),
-      ...(counts === null ? {} : { usage: fullUsage(counts), timings: timingsOf(counts, timings) }),
+      ...wholeTail(this.#answer, "text_completion", { counts, timings }),
     };
   }
 
@@ -189,7 +193,19 @@ export class CompletionWriter implements AnswerWriter {
         logprobs === null || tokens.length === 0 ? null : chatLogprobsWithIds(tokens, logprobs),
       finish_reason: ending?.reason ?? null,
     };
-    return event({ choices: [written], ...tail(this.#answer, "text_completion"), ...more });
+    const { usage, ...last } = more;
+    const counted = usage === undefined ? {} : { usage };
+    const { id, model, created } = this.#answer;
+    return event({
+      choices: [written],
+      created: created(),
+      model,
+      system_fingerprint: BUILD,
+      object: "text_completion",
+      ...counted,
+      id,
+      ...last,
+    });
   }
 }
 
@@ -215,6 +231,17 @@ function tail(
   return { created: created(), id, model, system_fingerprint: BUILD, object };
 }
 
+/** The end of an answer that was not streamed: its id comes late. */
+function wholeTail(
+  { id, model, created }: Answer,
+  object: string,
+  { counts, timings }: { readonly counts: Counts | null; readonly timings: Timings },
+): JsonObject {
+  const head = { created: created(), model, system_fingerprint: BUILD, object };
+  if (counts === null) return { ...head, id };
+  return { ...head, usage: fullUsage(counts), id, timings: timingsOf(counts, timings) };
+}
+
 function timed(counts: Counts | null, timings: Timings | null): Pick<Rest, "timings"> {
   return counts === null || timings === null ? {} : { timings: timingsOf(counts, timings) };
 }
@@ -232,6 +259,8 @@ function fullUsage(counts: Counts): JsonObject {
 /** llama.cpp's own clock: prompt tokens it computed, tokens it predicted, and how long each took. */
 export function timingsOf(counts: Counts, { promptMs, predictedMs, drafted }: Timings): JsonObject {
   const promptN = counts.input - counts.cached;
+  // The first token belongs to the prompt's time.
+  const intervals = Math.max(0, counts.output - 1);
   return {
     cache_n: counts.cached,
     prompt_n: promptN,
@@ -240,8 +269,8 @@ export function timingsOf(counts: Counts, { promptMs, predictedMs, drafted }: Ti
     prompt_per_second: promptMs === 0 ? 0 : (1000 * promptN) / promptMs,
     predicted_n: counts.output,
     predicted_ms: predictedMs,
-    predicted_per_token_ms: predictedMs / Math.max(1, counts.output),
-    predicted_per_second: predictedMs === 0 ? 0 : (1000 * counts.output) / predictedMs,
+    predicted_per_token_ms: predictedMs / Math.max(1, intervals),
+    predicted_per_second: predictedMs === 0 ? 0 : (1000 * intervals) / predictedMs,
     ...(drafted === null ? {} : { draft_n: drafted.tokens, draft_n_accepted: drafted.accepted }),
   };
 }

@@ -56,9 +56,9 @@ export const llamaCpp: Persona = {
     },
   },
   pooling: {
-    "/v1/embeddings": embeddings("", needsEmbeddings),
-    "/embeddings": embeddings("", needsEmbeddings),
-    "/embedding": embeddings("", needsEmbeddings),
+    "/v1/embeddings": embeddings("llama.cpp", needsEmbeddings),
+    "/embeddings": embeddings("llama.cpp", needsEmbeddings),
+    "/embedding": embeddings("llama.cpp", needsEmbeddings),
     "/v1/rerank": rerank("llama.cpp", needsReranking),
     "/v1/reranking": rerank("llama.cpp", needsReranking),
     "/rerank": rerank("llama.cpp", needsReranking),
@@ -68,6 +68,8 @@ export const llamaCpp: Persona = {
   wantsUsage: (options) => options?.include_usage === true,
   continuousUsage: () => false,
   stampsFrames: true,
+  countsPerChoice: true,
+  overloadInStream: false,
   // A slot says when it begins the prompt, and only then is there an answer.
   headers: "scheduled",
   abortAfterMs: { streamed: 0, whole: 0 },
@@ -113,9 +115,8 @@ export const llamaCpp: Persona = {
   },
   refuse(refusal) {
     const { kind, status, message } = refusal;
-    if (kind === "loading") return { error: { message, type: "unavailable_error", code: status } };
-    if (kind === "key")
-      return { error: { message: "Invalid API Key", type: "authentication_error", code: status } };
+    const plain = PLAIN_ERRORS[kind];
+    if (plain !== undefined) return { error: { ...plain, code: status } };
     if (kind === "context")
       return {
         error: {
@@ -126,11 +127,17 @@ export const llamaCpp: Persona = {
           n_ctx: refusal.contextTokens ?? 0,
         },
       };
-    const shown = kind === "not-found" ? "File Not Found" : message;
     return {
-      error: { code: status, message: shown, type: ERROR_TYPES[status] ?? "invalid_request_error" },
+      error: { code: status, message, type: ERROR_TYPES[status] ?? "invalid_request_error" },
     };
   },
+};
+
+/** Errors of the HTTP layer, which writes its keys in another order. */
+const PLAIN_ERRORS: Partial<Record<Refusal["kind"], { message: string; type: string }>> = {
+  loading: { message: "Loading model", type: "unavailable_error" },
+  key: { message: "Invalid API Key", type: "authentication_error" },
+  "not-found": { message: "File Not Found", type: "not_found_error" },
 };
 
 const ERROR_TYPES: Readonly<Record<number, string>> = {

@@ -1,13 +1,13 @@
 import type { JsonObject } from "../../../engine.ts";
 import { jsonPage } from "../frame.ts";
-import { MetricPage } from "../metric-page.ts";
 import type { Page, PageHandler, Site } from "../persona.ts";
 import { BUILD } from "./frames.ts";
+import { emptyWindow, metrics } from "./metrics.ts";
 
 /** Routes beside inference (tools/server/server.cpp). */
 export function pages(site: Site): Readonly<Record<string, PageHandler>> {
   // Averages since the last read: a second reader takes from the first.
-  const window = { promptTokens: 0, promptMs: 0, outputTokens: 0, predictedMs: 0 };
+  const window = emptyWindow();
   return {
     "GET /v1/models": () => models(site),
     "GET /models": () => models(site),
@@ -33,9 +33,10 @@ export function pages(site: Site): Readonly<Record<string, PageHandler>> {
 function models(site: Site): Page {
   const card = {
     id: site.model,
-    aliases: [],
+    aliases: [site.model],
     tags: [],
     object: "model",
+    architecture: { input_modalities: ["text"], output_modalities: ["text"] },
     created: site.nowSeconds(),
     owned_by: "llamacpp",
     meta: {
@@ -142,69 +143,4 @@ function tokenize(site: Site, body: JsonObject): Page {
   const special = body["add_special"] === true ? [128_000] : [];
   if (body["with_pieces"] !== true) return jsonPage({ tokens: [...special, ...ids] });
   return jsonPage({ tokens: ids.map((id, index) => ({ id, piece: pieces[index] ?? "" })) });
-}
-
-interface Window {
-  promptTokens: number;
-  promptMs: number;
-  outputTokens: number;
-  predictedMs: number;
-}
-
-function metrics(site: Site, before: Window): Page {
-  const stats = site.stats();
-  const { books } = site;
-  const computed = stats.promptTokens - stats.cachedTokens;
-  const now: Window = {
-    promptTokens: computed,
-    promptMs: books.promptMs,
-    outputTokens: stats.outputTokens,
-    predictedMs: books.predictedMs,
-  };
-  const rate = (tokens: number, ms: number): number => (ms <= 0 ? 0 : (1000 * tokens) / ms);
-  const page = new MetricPage("llamacpp:", {})
-    .counter("prompt_tokens_total", "Number of prompt tokens processed.", computed)
-    .counter(
-      "prompt_tokens_cached_total",
-      "Number of prompt tokens taken from cache.",
-      stats.cachedTokens,
-    )
-    .counter("prompt_seconds_total", "Prompt process time", books.promptMs / 1000)
-    .counter("tokens_predicted_total", "Number of generation tokens processed.", stats.outputTokens)
-    .counter("tokens_predicted_seconds_total", "Predict process time", books.predictedMs / 1000)
-    .counter("n_decode_total", "Total number of llama_decode() calls", stats.steps)
-    .counter("n_tokens_max", "Largest observed n_tokens.", books.sequenceTokensMax)
-    .gauge(
-      "n_busy_slots_per_decode",
-      "Average number of busy slots per llama_decode() call",
-      stats.steps === 0 ? 0 : stats.outputTokens / stats.steps,
-    )
-    .gauge(
-      "prompt_tokens_seconds",
-      "Average prompt throughput in tokens/s.",
-      rate(now.promptTokens - before.promptTokens, now.promptMs - before.promptMs),
-    )
-    .gauge(
-      "predicted_tokens_seconds",
-      "Average generation throughput in tokens/s.",
-      rate(now.outputTokens - before.outputTokens, now.predictedMs - before.predictedMs),
-    )
-    .gauge("requests_processing", "Number of requests processing.", stats.running)
-    .gauge("requests_deferred", "Number of requests deferred.", stats.waiting)
-    .counter(
-      "spec_decode_num_drafts_total",
-      "Number of drafts.",
-      site.drafts === 0 ? 0 : stats.draftedTokens / site.drafts,
-    )
-    .counter("spec_decode_num_draft_tokens_total", "Number of draft tokens.", stats.draftedTokens)
-    .counter(
-      "spec_decode_num_accepted_tokens_total",
-      "Number of accepted tokens.",
-      stats.acceptedTokens,
-    );
-  Object.assign(before, now);
-  return {
-    ...page.page("text/plain; version=0.0.4"),
-    headers: { "process-start-time-unix": String(site.startedSeconds) },
-  };
 }

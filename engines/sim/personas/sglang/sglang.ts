@@ -68,7 +68,7 @@ export const sglang: Persona = {
     },
   },
   pooling: {
-    "/v1/embeddings": embeddings(""),
+    "/v1/embeddings": embeddings("sglang"),
     "/v1/rerank": rerank("sglang"),
     "/v1/score": labelScores,
   },
@@ -76,6 +76,8 @@ export const sglang: Persona = {
   wantsUsage: (options) => options?.include_usage === true,
   continuousUsage: () => true,
   stampsFrames: true,
+  countsPerChoice: false,
+  overloadInStream: true,
   // The handler waits for the first frame before it answers at all.
   headers: "first-token",
   abortAfterMs: { streamed: 2000, whole: 4000 },

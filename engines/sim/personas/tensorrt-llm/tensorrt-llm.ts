@@ -48,6 +48,8 @@ export const tensorrtLlm: Persona = {
   wantsUsage: (options) => options !== null && options.include_usage !== false,
   continuousUsage: (options) => options.include_usage !== false,
   stampsFrames: false,
+  countsPerChoice: false,
+  overloadInStream: false,
   headers: "accepted",
   abortAfterMs: { streamed: 1000, whole: 1000 },
   streamHeaders: {},

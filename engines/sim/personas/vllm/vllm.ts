@@ -45,7 +45,7 @@ export const vllm: Persona = {
     },
   },
   pooling: {
-    "/v1/embeddings": embeddings("embd-"),
+    "/v1/embeddings": embeddings("vllm"),
     "/v1/rerank": rerank("jina"),
     "/rerank": rerank("jina"),
     "/v2/rerank": rerank("jina"),
@@ -56,6 +56,8 @@ export const vllm: Persona = {
   wantsUsage: (options) => options?.include_usage === true,
   continuousUsage: (options) => options.include_usage === true,
   stampsFrames: false,
+  countsPerChoice: false,
+  overloadInStream: false,
   headers: "accepted",
   abortAfterMs: { streamed: 0, whole: 0 },
   streamHeaders: {},
