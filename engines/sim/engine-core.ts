@@ -114,15 +114,18 @@ export class EngineCore {
     const hashes = prefixCache ? blockHashes(request.promptIds, blockTokens) : [];
     const sequence = new Sequence(request, sink, clock.nowMs(), hashes);
     this.#stats.received++;
-    const cancelArrival = clock.schedule(request.apiMs / speed, () => {
+    const dueMs = clock.nowMs() + request.apiMs / speed;
+    const arrive = (): void => {
       if (sequence.gone) return;
-      this.#waiting.push(sequence);
-      if (sequence.promptTokens + request.outputTokens > contextTokens) {
-        // It could never end, and would hold up everybody behind it.
-        this.#leave(sequence);
-        sink.failed(`the request is longer than the engine's ${contextTokens} tokens of context`);
-      } else this.#wake();
-    });
+      const earlyMs = dueMs - clock.nowMs();
+      if (earlyMs > EARLY_MS) cancelArrival = clock.schedule(earlyMs, arrive);
+      else if (sequence.promptTokens + request.outputTokens > contextTokens) this.#refuse(sequence);
+      else {
+        this.#waiting.push(sequence);
+        this.#wake();
+      }
+    };
+    let cancelArrival = clock.schedule(request.apiMs / speed, arrive);
     return {
       abort: () => {
         if (sequence.gone) return;
@@ -274,6 +277,15 @@ export class EngineCore {
     this.#stats.finished++;
     this.#leave(sequence);
     sequence.sink.finished(atMs);
+  }
+
+  /** It could never end, and would hold up everybody behind it. */
+  #refuse(sequence: Sequence): void {
+    const { contextTokens } = this.options;
+    this.#leave(sequence);
+    sequence.sink.failed(
+      `the request is longer than the engine's ${contextTokens} tokens of context`,
+    );
   }
 
   #leave(sequence: Sequence): void {

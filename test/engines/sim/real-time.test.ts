@@ -1,12 +1,15 @@
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../../../engines/clock.ts";
 import type { LedgerRow } from "../../../engines/sim/books.ts";
+import type { LagView } from "../../../engines/sim/lag.ts";
 import { type SimulatedEngine, startSimulatedEngine } from "../../../engines/sim/server.ts";
 import { median, VirtualEngine } from "../../harness/virtual-engine.ts";
 
 const setup = { persona: "vllm", model: "Qwen/Qwen3-14B", jitter: 0, seed: 1 } as const;
 const shape = { input: 1024, output: 32 };
-const REQUESTS = 24;
+const REQUESTS = 30;
+/** How far apart the two may be. */
+const SHARE = 0.03;
 /** The machine may be busy with something else in one of them. */
 const ROUNDS = 4;
 
@@ -23,7 +26,10 @@ function halfLoad(): number {
 }
 
 /** Sends requests at an even rate over HTTP and gives the engine's own record of them. */
-async function overHttp(perSecond: number, round: number): Promise<readonly LedgerRow[]> {
+async function overHttp(
+  perSecond: number,
+  round: number,
+): Promise<{ readonly rows: readonly LedgerRow[]; readonly lag: LagView }> {
   engine = await startSimulatedEngine(setup);
   const { url } = engine;
   const startMs = systemClock.nowMs();
@@ -46,9 +52,10 @@ async function overHttp(perSecond: number, round: number): Promise<readonly Ledg
   };
   await Promise.all(Array.from({ length: REQUESTS }, (_, index) => ask(index)));
   const rows = [...engine.ledger];
+  const { lag } = engine.state();
   await engine.close();
   engine = null;
-  return rows;
+  return { rows, lag };
 }
 
 /** The same arrivals on a clock that only moves when told to. */
@@ -71,27 +78,30 @@ function inVirtualTime(rows: readonly LedgerRow[]): { ttftMs: number; tpotMs: nu
 
 test("behind HTTP in real time the engine is as fast as in virtual time: TTFT and TPOT p50 within 3 % at half load", async () => {
   const perSecond = halfLoad();
-  const off: { ttft: number; tpot: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const rows = await overHttp(perSecond, round);
+  const rounds: Round[] = [];
+  while (rounds.length < ROUNDS && !rounds.some(agrees)) {
+    const { rows, lag } = await overHttp(perSecond, rounds.length);
     expect(rows.map((row) => row.outputTokens)).toEqual(rows.map(() => shape.output));
     expect(rows.every((row) => row.inputTokens === shape.input)).toBe(true);
-    const real = {
-      ttftMs: median(rows.map((row) => row.firstTokenMs! - row.receivedMs)),
-      tpotMs: median(
-        rows.map((row) => (row.lastTokenMs! - row.firstTokenMs!) / (shape.output - 1)),
-      ),
-    };
-    const virtual = inVirtualTime(rows);
-    off.push({
-      ttft: Math.abs(real.ttftMs / virtual.ttftMs - 1),
-      tpot: Math.abs(real.tpotMs / virtual.tpotMs - 1),
-    });
-    if (off.some(({ ttft, tpot }) => ttft < 0.03 && tpot < 0.03)) break;
+    const ttft = median(rows.map((row) => row.firstTokenMs! - row.receivedMs));
+    const tpot = median(
+      rows.map((row) => (row.lastTokenMs! - row.firstTokenMs!) / (shape.output - 1)),
+    );
+    // A machine too busy to keep time says so itself; then what it is late by is not the engine's.
+    const lateMs = lag.isTheLimit ? 2 * lag.p50Ms : 0;
+    rounds.push({ real: { ttftMs: ttft, tpotMs: tpot }, virtual: inVirtualTime(rows), lateMs });
   }
-  expect(off).toContainEqual({ ttft: expect.toSatisfy(within), tpot: expect.toSatisfy(within) });
+  expect(rounds.filter(agrees), JSON.stringify(rounds)).toHaveLength(1);
 }, 60_000);
 
-function within(share: number): boolean {
-  return share < 0.03;
+interface Round {
+  readonly real: { readonly ttftMs: number; readonly tpotMs: number };
+  readonly virtual: { readonly ttftMs: number; readonly tpotMs: number };
+  readonly lateMs: number;
+}
+
+function agrees({ real, virtual, lateMs }: Round): boolean {
+  return (["ttftMs", "tpotMs"] as const).every(
+    (of) => Math.abs(real[of] - virtual[of]) < SHARE * virtual[of] + lateMs,
+  );
 }
