@@ -1,6 +1,6 @@
 import type { Cancel } from "../clock.ts";
-import { normal } from "../random.ts";
 import type { CoreOptions } from "./core-options.ts";
+import { disturbed } from "./jitter.ts";
 import { blockHashes, KvCache } from "./kv-cache.ts";
 import type { SchedulerState, StepPlan } from "./schedulers/scheduler.ts";
 import { Sequence, type SimRequest, type SimSink } from "./sequence.ts";
@@ -53,10 +53,6 @@ export interface CoreStats {
 
 /** Steps worked off in one turn when the machine fell behind: then others get a turn. */
 const STEPS_PER_TURN_MAX = 64;
-/** How often, and how long, a step is held up: from the p99 columns of published inter-token times. */
-const STALL_SHARE = 1 / 4000;
-const STALL_MS_MIN = 20;
-const STALL_MS_MAX = 60;
 /** Timers count whole milliseconds and may ring a fraction early: a step this close to its end is over. */
 const EARLY_MS = 0.5;
 
@@ -210,7 +206,7 @@ export class EngineCore {
   };
 
   #durationMs(plan: StepPlan): number {
-    const { machine, jitter, limits } = this.options;
+    const { machine, jitter, limits, random } = this.options;
     let decodeContext = 0;
     for (const sequence of plan.decodes) decodeContext += sequence.computed;
     let firsts = 0;
@@ -225,15 +221,7 @@ export class EngineCore {
       chunks,
       firsts,
     });
-    return jitter === 0 ? ms : this.#disturbed(ms);
-  }
-
-  /** Step times scatter, and once in a few thousand something holds the process up. */
-  #disturbed(ms: number): number {
-    const { jitter, random } = this.options;
-    const spread = ms * Math.exp(jitter * normal(random));
-    if (random.next() >= STALL_SHARE) return spread;
-    return spread + STALL_MS_MIN + (STALL_MS_MAX - STALL_MS_MIN) * random.next();
+    return disturbed(ms, jitter, random);
   }
 
   #complete(plan: StepPlan, atMs: number): void {

@@ -179,15 +179,19 @@ function roomFor(
       kvCapacityTokens < CONTEXT_TOKENS_MIN
         ? ""
         : ` with ${wanted} tokens of context: ${kvCapacityTokens} tokens do`;
-    throw new SetupError(
-      `${title} does not fit on ${tp} × ${gpu.title}${why}. Raise --tp or choose --weights fp8.`,
-    );
+    throw new SetupError(`${title} does not fit on ${tp} × ${gpu.title}${why}. ${wayOut(machine)}`);
   }
   // The cache's last block may be a part, and drafts are written before they are judged.
   const spare = BLOCK_TOKENS_MAX + (setup.speculative?.drafts ?? 0);
   const held = kvCapacityTokens - spare;
   const contextTokens = Math.min(model.contextTokens, setup.contextTokens ?? held, held);
   return { kvCapacityTokens, contextTokens };
+}
+
+function wayOut({ model, weights, tp }: Machine): string {
+  const fp8 = weights === "bf16" && model.nativeType === undefined;
+  if (tp === 8) return fp8 ? "Choose --weights fp8." : "Choose a --gpu with more memory.";
+  return fp8 ? "Raise --tp or choose --weights fp8." : "Raise --tp.";
 }
 
 /** The engine's constants with what the set-up says otherwise. */

@@ -1,5 +1,5 @@
 import type { EngineCore } from "../../engines/sim/engine-core.ts";
-import { buildCore, type EngineSetup } from "../../engines/sim/engine-setup.ts";
+import { buildCore, type EngineSetup, SetupError } from "../../engines/sim/engine-setup.ts";
 import { forkRandom, type Random } from "../../engines/random.ts";
 import { VirtualClock } from "../../engines/virtual-clock.ts";
 import type { Figure } from "./figures.ts";
@@ -16,10 +16,12 @@ const REQUESTS_PER_USER = 10;
 /** Tokens generated in one row at most: long answers of many users need fewer waves for the same figure. */
 const OUTPUT_TOKENS_MAX = 1_500_000;
 const REQUESTS_PER_USER_MIN = 3;
+/** Enough requests for a median, whatever the length of the answers. */
+const OPEN_LOOP_REQUESTS_MIN = 200;
 /** Virtual seconds of arrivals of an open-loop row: queues of a loaded engine have settled by then. */
 const OPEN_LOOP_SECONDS = 120;
 
-/** Runs one published row on the simulated engine in virtual time. @throws {SetupError} when the engine refuses it. */
+/** Runs one published row on the simulated engine in virtual time. @throws {SetupError} when the engine refuses it or its requests. */
 export function runFigure(figure: Figure, overrides: Partial<EngineSetup> = {}): Simulated {
   const clock = new VirtualClock();
   const run = new FigureRun(figure, buildCore({ ...setupOf(figure), ...overrides }, clock), clock);
@@ -55,6 +57,7 @@ class FigureRun {
   readonly #tpots: number[] = [];
   #left = 0;
   #sent = 0;
+  #refusal: string | null = null;
 
   constructor(figure: Figure, core: EngineCore, clock: VirtualClock) {
     this.#figure = figure;
@@ -72,7 +75,10 @@ class FigureRun {
       for (let user = 0; user < load.users; user++) this.#send();
       return;
     }
-    this.#left = Math.ceil(OPEN_LOOP_SECONDS * load.perSecond);
+    this.#left = Math.min(
+      Math.ceil(OPEN_LOOP_SECONDS * load.perSecond),
+      Math.max(OPEN_LOOP_REQUESTS_MIN, Math.ceil(OUTPUT_TOKENS_MAX / outputTokens)),
+    );
     const gapMs = 1000 / load.perSecond;
     const next = (): void => {
       this.#send();
@@ -82,6 +88,7 @@ class FigureRun {
   }
 
   result(): Simulated {
+    if (this.#refusal !== null) throw new SetupError(this.#refusal);
     const statistic = this.#figure.ttftStatistic === "median" ? median : mean;
     return {
       tpotMs: mean(this.#tpots),
@@ -115,7 +122,9 @@ class FigureRun {
           if (outputTokens > 1) this.#tpots.push((atMs - firstMs) / (outputTokens - 1));
           if (load.kind === "users") this.#send();
         },
-        failed: () => {},
+        failed: (reason) => {
+          this.#refusal = reason;
+        },
       },
     );
   }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SetupError } from "../../engines/sim/engine-setup.ts";
 import { type Figure, FiguresError, readFigures } from "./figures.ts";
 import { runFigure } from "./figure-run.ts";
 import { median } from "../harness/virtual-engine.ts";
@@ -137,6 +138,25 @@ test.each([
 ])("a file %s is refused in a sentence", async (_what, file, sentence) => {
   await expect(readFigures(file)).rejects.toThrow(FiguresError);
   await expect(readFigures(file)).rejects.toThrow(sentence);
+});
+
+describe("a row no engine would run", () => {
+  test.each([
+    [
+      "longer than the model's context",
+      { model: "Llama-2-7b-chat-hf", isl: "8192" },
+      "longer than",
+    ],
+    [
+      "weights larger than the card",
+      { model: "Llama-3.3-70B-Instruct", itl_or_tpot_ms: "50" },
+      "does not fit",
+    ],
+  ])("%s is refused in a sentence", async (_what, cells, sentence) => {
+    const published = await figure(cells);
+    expect(() => runFigure(published)).toThrow(SetupError);
+    expect(() => runFigure(published)).toThrow(sentence);
+  });
 });
 
 test("quotes, commas and blank lines in a table are read as such", async () => {

@@ -91,7 +91,7 @@ test("behind HTTP in real time the engine is as fast as in virtual time: TTFT an
     const lateMs = lag.isTheLimit ? 2 * lag.p50Ms : 0;
     rounds.push({ real: { ttftMs: ttft, tpotMs: tpot }, virtual: inVirtualTime(rows), lateMs });
   }
-  expect(rounds.filter(agrees), JSON.stringify(rounds)).toHaveLength(1);
+  expect(rounds).toSatisfy((all: Round[]) => all.some(agrees));
 }, 60_000);
 
 interface Round {
