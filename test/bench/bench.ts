@@ -1,12 +1,14 @@
 import { modelBench } from "./model.ts";
 import { proxyBench } from "./proxy/bench.ts";
 import { simBench } from "./sim.ts";
+import { telemetryBench } from "./telemetry.ts";
 
 /** `npm run bench [-- NAME …]`: prints tables; asserts nothing. */
 const benches: Readonly<Record<string, (flags: readonly string[]) => Promise<void>>> = {
   model: modelBench,
   proxy: proxyBench,
   sim: simBench,
+  telemetry: telemetryBench,
 };
 
 const [name = "proxy", ...flags] = process.argv.slice(2);
