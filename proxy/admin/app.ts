@@ -60,7 +60,7 @@ export function adminApp(options: AdminOptions): Hono {
     const form = formOf(context.req.header("accept"));
     const { feed, slos } = telemetry;
     const page = await telemetry.prometheus.page(form, { feed, slos, release });
-    return context.text(page.text, 200, { "content-type": page.contentType });
+    return context.body(page.body, 200, { "content-type": page.contentType });
   });
   app.route("/api/v1", apiRoutes(options));
   app.get("*", (context) => serveBoard(context, options.dashboardDir));

@@ -1,14 +1,20 @@
 import { type Metric, type OpenMetricsContentType, Registry } from "prom-client";
 import type { Exemplar, Families, Histogram, Labels } from "./families.ts";
+import { NATIVE_CONTENT_TYPE, nativePage } from "./native-page.ts";
 import { type MetricName, type MetricRow, metricTable } from "./metric-table.ts";
 
 /** What a scraper may ask for by `Accept`. */
-export type PageForm = "prometheus" | "openmetrics";
+export type PageForm = "prometheus" | "openmetrics" | "protobuf";
+
+export interface Page {
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+}
 
 const CONTENT_TYPES = {
   prometheus: Registry.PROMETHEUS_CONTENT_TYPE,
   openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
-} as const satisfies Record<PageForm, string>;
+} as const;
 
 /** One line as prom-client writes it. */
 interface Line {
@@ -22,16 +28,19 @@ interface Line {
   };
 }
 
-/** OpenMetrics when the scraper prefers it, as Prometheus does since 2.5; exemplars travel only there. */
-export function formOf(accept: string | undefined): PageForm {
-  return accept?.includes("application/openmetrics-text") === true ? "openmetrics" : "prometheus";
+/**
+ * What the scraper likes best of what we can: protobuf is asked for first by a Prometheus that takes native histograms,
+ * OpenMetrics by every one since 2.5; exemplars travel in both.
+ */
+export function formOf(accept: string = ""): PageForm {
+  if (accept.includes("proto=io.prometheus.client.MetricFamily")) return "protobuf";
+  return accept.includes("application/openmetrics-text") ? "openmetrics" : "prometheus";
 }
 
-/** The page in one of its forms; prom-client writes it, the numbers are ours. */
-export async function writePage(
-  families: Families,
-  form: PageForm,
-): Promise<{ readonly text: string; readonly contentType: string }> {
+/** The page in one of its forms; the text ones are prom-client's writing, the numbers are ours. */
+export async function writePage(families: Families, form: PageForm): Promise<Page> {
+  if (form === "protobuf")
+    return { body: new Uint8Array(nativePage(families)), contentType: NATIVE_CONTENT_TYPE };
   const registry = new Registry<OpenMetricsContentType>();
   registry.setContentType(CONTENT_TYPES[form] as OpenMetricsContentType);
   for (const [name, row] of Object.entries(metricTable) as [MetricName, MetricRow][]) {
@@ -49,7 +58,7 @@ export async function writePage(
     };
     registry.registerMetric(family as unknown as Metric);
   }
-  return { text: await registry.metrics(), contentType: registry.contentType };
+  return { body: await registry.metrics(), contentType: registry.contentType };
 }
 
 function linesOf(families: Families, name: MetricName, { type }: MetricRow): Line[] {

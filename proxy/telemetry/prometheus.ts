@@ -1,6 +1,6 @@
 import type { Clock } from "../../engines/clock.ts";
 import type { Fleet, FleetEvent } from "../upstream/fleet.ts";
-import { type PageForm, writePage } from "./exposition-page.ts";
+import { type Page, type PageForm, writePage } from "./exposition-page.ts";
 import type { Fact } from "./fact.ts";
 import { Families, type Labels } from "./families.ts";
 import type { Feed } from "./feed.ts";
@@ -88,10 +88,7 @@ export class Prometheus {
   }
 
   /** The page, gauges as of now. */
-  page(
-    form: PageForm,
-    { feed, slos, release }: PageParts,
-  ): Promise<{ readonly text: string; readonly contentType: string }> {
+  page(form: PageForm, { feed, slos, release }: PageParts): Promise<Page> {
     this.#fleetGauges();
     this.#sloFigures(slos);
     let queued = 0;

@@ -8,6 +8,11 @@ export const SCALE = 6;
 /** Ratio between neighbouring bin borders: a value is known to within (γ − 1)/(γ + 1), 0.54 %. */
 export const GAMMA = 2 ** (2 ** -SCALE);
 const BINS_PER_DOUBLING = 2 ** SCALE;
+/**
+ * Sketches count milliseconds, Prometheus and OpenTelemetry want seconds: a factor of 1 000 is 637.8 bins. Moved by whole
+ * bins a value is told 0.2 % small, within what a bin leaves open anyway.
+ */
+export const MS_TO_SECONDS_BINS = Math.round(Math.log2(1_000) * BINS_PER_DOUBLING);
 /** Values below are counted as this: a microsecond in ms. */
 const VALUE_MIN = 0.001;
 /** Bins of values up to about eleven days in ms, so that a sketch has a size that cannot grow. */

@@ -55,6 +55,12 @@ export class Message {
     return Number((value >> 1n) ^ -(value & 1n));
   }
 
+  /** A repeated ZigZag-encoded field. */
+  sints(number: number): number[] {
+    const values = (this.#fields.get(number) ?? []).filter((value) => typeof value === "bigint");
+    return values.map((value) => Number((value >> 1n) ^ -(value & 1n)));
+  }
+
   double(number: number): number {
     return Buffer.from(this.#bytesOf(number)[0] ?? new Uint8Array(8)).readDoubleLE();
   }
@@ -82,4 +88,21 @@ export class Message {
   #bytesOf(number: number): Uint8Array[] {
     return (this.#fields.get(number) ?? []).filter((value) => typeof value !== "bigint");
   }
+}
+
+/** Messages that each come with their length before them. */
+export function delimitedMessages(bytes: Uint8Array): Message[] {
+  const messages: Message[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    let length = 0;
+    for (let shift = 1; ; shift *= 128) {
+      const byte = bytes[at++]!;
+      length += (byte & 0x7f) * shift;
+      if (byte < 0x80) break;
+    }
+    messages.push(new Message(bytes.subarray(at, at + length)));
+    at += length;
+  }
+  return messages;
 }

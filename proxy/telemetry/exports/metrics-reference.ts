@@ -37,8 +37,8 @@ export function metricsReference(): string {
 
 Written by \`npm run docs:metrics\` from \`proxy/telemetry/metric-table.ts\`; a test holds this page against it.
 
-\`GET /metrics\` on the control plane, Prometheus text, or OpenMetrics with exemplars (the trace id of a request in its bucket)
-when \`Accept\` asks for it. Base units; label sets are bounded at 200 a family, beyond which model and replica fold into \`other\`.
+\`GET /metrics\` on the control plane: Prometheus text; when \`Accept\` asks for it, OpenMetrics with exemplars (the trace id of a request
+in its bucket), or protobuf with native histograms (schema 6) beside the classic buckets. Base units; label sets are bounded at 200 a family, beyond which model and replica fold into \`other\`.
 Over OTLP the same families come as exponential histograms of scale 6. Board: [grafana/pitot.json](grafana/pitot.json); rules:
 [prometheus/rules.yaml](prometheus/rules.yaml), those of your own promises at \`GET /api/v1/slos/rules.yaml\`.
 

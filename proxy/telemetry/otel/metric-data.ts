@@ -11,15 +11,10 @@ import {
 import type { Families, Labels } from "../families.ts";
 import { type MetricName, type MetricRow, metricTable } from "../metric-table.ts";
 import type { OtlpOptions } from "../options.ts";
-import { SCALE, type Sketch } from "../sketch.ts";
+import { MS_TO_SECONDS_BINS, SCALE, type Sketch } from "../sketch.ts";
 import { ATTRIBUTE_OF, otelName } from "./conventions.ts";
 import { hrTime, SCOPE } from "./spans.ts";
 
-/**
- * Sketches count milliseconds, OpenTelemetry wants seconds: a factor of 1 000 is 637.8 bins. Moved by whole bins a value
- * is told 0.2 % small, within what a bin leaves open anyway.
- */
-const MS_TO_SECONDS_BINS = Math.round(Math.log2(1_000) * 2 ** SCALE);
 /** Buckets of a histogram at most, as the SDK has it; a wider range is told at half the resolution, and again. */
 const BUCKETS_MAX = 160;
 

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
+import { formOf } from "../../../proxy/telemetry/exposition-page.ts";
 import { LABEL_SETS_MAX } from "../../../proxy/telemetry/families.ts";
 import {
   type MetricName,
@@ -10,6 +11,7 @@ import {
 import type { SloOptions } from "../../../proxy/telemetry/options.ts";
 import { createTelemetry, type Telemetry } from "../../../proxy/telemetry/telemetry.ts";
 import { begin, DONE, exchangeOf, fleetOf, TOKEN } from "../../harness/exchanges.ts";
+import { delimitedMessages } from "../../harness/protobuf.ts";
 import { parseExposition, type Family } from "../../harness/exposition-parser.ts";
 
 const SLO: SloOptions = {
@@ -32,7 +34,8 @@ async function pageOf(
 ): Promise<{ text: string; families: ReadonlyMap<string, Family> }> {
   meter.settle();
   const { feed, slos } = meter;
-  const { text } = await meter.prometheus.page(form, { feed, slos, release: "0.1.0" });
+  const page = await meter.prometheus.page(form, { feed, slos, release: "0.1.0" });
+  const text = page.body as string;
   return { text, families: parseExposition(text, form) };
 }
 
@@ -120,6 +123,51 @@ describe("the metrics page", () => {
       },
     ]);
     expect((await pageOf(meter)).text).not.toContain("trace_id");
+  });
+
+  test("carries native histograms in protobuf, the same values beside the classic buckets", async () => {
+    const { meter } = busy();
+    meter.settle();
+    const { feed, slos } = meter;
+    const page = await meter.prometheus.page("protobuf", { feed, slos, release: "0.1.0" });
+    expect(page.contentType).toContain("proto=io.prometheus.client.MetricFamily");
+    const families = delimitedMessages(page.body as Uint8Array);
+    expect(families.map((family) => family.text(1))).toEqual(Object.keys(metricTable));
+    const ttft = families.find((family) => family.text(1) === "pitot_time_to_first_token_seconds")!;
+    expect([ttft.int(3), ttft.text(2)]).toEqual([
+      4,
+      metricTable.pitot_time_to_first_token_seconds.help,
+    ]);
+    const [metric] = ttft.messages(4);
+    const labels = metric!.messages(1).map((pair) => [pair.text(1), pair.text(2)]);
+    expect(Object.fromEntries(labels)).toEqual({ model: "m", replica: "r0", origin: "real" });
+    const histogram = metric!.messages(7)[0]!;
+    expect([histogram.int(1), histogram.sint(5)]).toEqual([2, 6]);
+    expect(histogram.double(2)).toBeCloseTo(0.35, 9);
+    // Two runs of one bucket: 0.1 s and 0.25 s, each within 1 % of its border's reach.
+    const [first, second] = histogram.messages(12);
+    expect([first!.int(2), second!.int(2)]).toEqual([1, 1]);
+    const at = first!.sint(1);
+    const upper = (bucket: number): number => 2 ** (bucket / 64);
+    expect(Math.abs(upper(at) / 0.1 - 1)).toBeLessThan(0.012);
+    expect(Math.abs(upper(at + 1 + second!.sint(1)) / 0.25 - 1)).toBeLessThan(0.012);
+    expect(histogram.sints(13)).toEqual([1, 0]);
+    const classic = histogram.messages(3).at(-1)!;
+    expect([classic.int(1), classic.double(2)]).toEqual([2, Infinity]);
+    const exemplars = histogram.messages(3).flatMap((bucket) => bucket.messages(3));
+    expect(exemplars[0]!.messages(1)[0]!.text(2)).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
+  });
+
+  test.each([
+    [undefined, "prometheus"],
+    ["text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "prometheus"],
+    ["application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3", "openmetrics"],
+    [
+      "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5",
+      "protobuf",
+    ],
+  ])("asked for %j comes as %s", (accept, form) => {
+    expect(formOf(accept)).toBe(form);
   });
 
   test("folds a model nobody serves into other: a client cannot make labels", async () => {
