@@ -167,7 +167,10 @@ export class Generation {
   #framesOf(choice: AnswerChoice): string {
     const extras = this.#continuous ? this.#extras() : NO_EXTRAS;
     const last = choice.finished ? this.#finishExtras(choice, extras) : NO_EXTRAS;
-    return choice.frames(this.#parts.writer, extras, last);
+    const frames = choice.frames(this.#parts.writer, extras, last);
+    const { persona } = this.#parts;
+    // llama-server ends each choice by itself: n of them send n frames of usage (recorded from build 11434).
+    return choice.finished && persona.countsPerChoice ? frames + this.#usage(choice) : frames;
   }
 
   #progress(computed: number, atMs: number): void {
@@ -186,14 +189,22 @@ export class Generation {
   }
 
   #ending(): string {
-    const { body, persona, writer, faults } = this.#parts;
+    const { persona, writer, faults } = this.#parts;
     const counts = this.#tally.counts();
     const silent = findFault(faults, "no-usage") !== null;
-    const wanted = persona.wantsUsage(body.streamOptions) && !silent;
-    const usage = wanted ? writer.usage(counts, this.#tally.timings()) : "";
+    const usage = persona.countsPerChoice ? "" : this.#usage(null);
     return findFault(faults, "no-done") === null
       ? usage + writer.end(silent ? null : counts)
       : usage;
+  }
+
+  /** The frame of usage, where it is wanted: of one choice, or of all. */
+  #usage(choice: AnswerChoice | null): string {
+    const { body, persona, writer, faults } = this.#parts;
+    const silent = findFault(faults, "no-usage") !== null;
+    if (silent || !persona.wantsUsage(body.streamOptions)) return "";
+    const counts = choice === null ? this.#tally.counts() : this.#tally.countsOf(choice);
+    return writer.usage(counts, this.#tally.timings());
   }
 
   #answerWhole(): void {

@@ -95,7 +95,7 @@ describe.each(PERSONAS)("%s", (persona) => {
     const texts = [0, 1, 2].map((choice) => said(answer, "content", choice));
     expect(new Set(texts).size).toBe(3);
     expect([0, 1, 2].map((choice) => finishOf(answer, choice))).toEqual(Array(3).fill("length"));
-    // llama.cpp tells the usage of one of them (recorded with b11434).
+    // llama.cpp tells the usage of each by itself (recorded with b11434).
     const counted = persona === "llama.cpp" ? 12 : 36;
     expect(answer.events.at(-1)?.usage?.completion_tokens).toBe(counted);
   });
