@@ -179,12 +179,15 @@ export class Generation {
     if (this.#stream.over || this.#broken()) return;
     this.#begin();
     this.#stream.write(
-      writer.progress({
-        total: row.inputTokens,
-        cached: cachedOf(0),
-        processed: computed,
-        timeMs: atMs - (row.scheduledMs ?? atMs),
-      }),
+      writer.progress(
+        {
+          total: row.inputTokens,
+          cached: cachedOf(0),
+          processed: computed,
+          timeMs: atMs - (row.scheduledMs ?? atMs),
+        },
+        this.#continuous ? this.#extras() : NO_EXTRAS,
+      ),
     );
   }
 
@@ -231,8 +234,8 @@ export class Generation {
   }
 
   #finishExtras(choice: AnswerChoice, extras: Extras): Extras {
-    const { inference, faults, drafts } = this.#parts;
-    const tokensPerStep = drafts === 0 ? null : this.#tally.tokensPerStep;
+    const { inference, faults } = this.#parts;
+    const { tokensPerStep } = this.#tally;
     if (inference.counts === "asked") return { ...extras, tokensPerStep };
     if (findFault(faults, "no-usage") !== null) return NO_EXTRAS;
     const usage = this.#tally.countsOf(choice);

@@ -246,6 +246,7 @@ export class InferenceDesk {
         logprobs: body.logprobs,
         echo: body.echo,
         detokenize: body.detokenize,
+        timesTokens: body.timingsPerToken,
         usageFrame: persona.wantsUsage(body.streamOptions),
       },
       promptIds: body.prompts[0] ?? [],

@@ -18,6 +18,8 @@ export interface Wishes {
   /** Prompt in front of the answer. */
   readonly echo: string | null;
   readonly detokenize: boolean;
+  /** Times on the frame of every token. */
+  readonly timesTokens: boolean;
   /** A frame with usage will follow the last. */
   readonly usageFrame: boolean;
 }
@@ -102,7 +104,7 @@ export interface AnswerWriter {
   /** The last part of a choice and why it ended. */
   finish(part: Part, ending: Ending, extras: Extras): string;
   /** Progress of the prefill, where the engine tells it. */
-  progress?(progress: Progress): string;
+  progress?(progress: Progress, extras: Extras): string;
   /** After all choices, when usage is wanted. */
   usage(counts: Counts, timings: Timings): string;
   /** The end mark. */

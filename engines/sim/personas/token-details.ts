@@ -1,4 +1,4 @@
-import type { JsonValue } from "../../engine.ts";
+import type { JsonObject, JsonValue } from "../../engine.ts";
 import { hashText } from "../text.ts";
 import type { Answer, Token } from "./answer-writer.ts";
 
@@ -8,7 +8,7 @@ const ALTERNATIVES_MAX = 20;
 interface Alternative {
   readonly token: string;
   readonly logprob: number;
-  readonly bytes: number[];
+  readonly bytes: readonly number[];
 }
 
 /** `logprobs` of a chat choice as OpenAI writes it; `null` when not asked for. */
@@ -27,9 +27,8 @@ export function chatLogprobs(answer: Answer, tokens: readonly Token[]): JsonValu
 export function chatLogprobsWithIds(tokens: readonly Token[], wanted: number): JsonValue {
   return {
     content: tokens.map((token) => ({
-      id: token.id,
-      ...alternative(token.text, token.logprob),
-      top_logprobs: alternatives(token, wanted).map((one) => ({ id: hashText(one.token), ...one })),
+      ...withId(token.id, alternative(token.text, token.logprob)),
+      top_logprobs: alternatives(token, wanted).map((one) => withId(hashText(one.token), one)),
     })),
   };
 }
@@ -69,6 +68,11 @@ function alternatives(token: Token, wanted: number): readonly Alternative[] {
       ? alternative(token.text, token.logprob)
       : alternative(` ${rank}`, Math.round((token.logprob - rank * 0.7) * 1e4) / 1e4),
   );
+}
+
+/** In the order llama.cpp writes them. */
+function withId(id: number, { token, bytes, logprob }: Alternative): JsonObject {
+  return { id, token, bytes, logprob };
 }
 
 function alternative(token: string, logprob: number): Alternative {

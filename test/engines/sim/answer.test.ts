@@ -31,7 +31,14 @@ function framesOf(rules: ChoiceRules, portions: readonly number[], request: obje
     model: "m",
     created: () => 1,
     promptIds: [1],
-    wishes: { tokenIds: false, logprobs: null, echo: null, detokenize: true, usageFrame: false },
+    wishes: {
+      tokenIds: false,
+      logprobs: null,
+      echo: null,
+      detokenize: true,
+      timesTokens: false,
+      usageFrame: false,
+    },
   });
   const choice = new AnswerChoice(0, plan({ ...request, ignore_eos: true }, 40), rules);
   const none = { usage: null, timings: null, tokensPerStep: null };

@@ -15,6 +15,8 @@ import { chatLogprobsWithIds } from "../token-details.ts";
 
 export const BUILD = "b10573-3f545bec";
 
+const NO_EXTRAS: Extras = { usage: null, timings: null, tokensPerStep: null };
+
 /** What a frame may carry beside its delta. */
 interface Rest {
   readonly part?: Part;
@@ -51,18 +53,18 @@ export class ChatWriter implements AnswerWriter {
     const last =
       part.text === "" && part.tokens.length === 0
         ? ""
-        : this.add(part, { ...extras, timings: null });
+        : this.add(part, this.#answer.wishes.timesTokens ? extras : { ...extras, timings: null });
     // Timings ride on the very last frame: this one unless usage follows.
     const timings = this.#answer.wishes.usageFrame ? null : extras.timings;
     return last + this.#frame(part.choice, {}, { ending, ...timed(extras.usage, timings) });
   }
 
   /** Carries the role each time; the role frame of the first token comes all the same. */
-  progress(progress: Progress): string {
+  progress(progress: Progress, extras: Extras): string {
     return this.#frame(
       0,
       { role: "assistant", content: null },
-      { prompt_progress: progressOf(progress) },
+      { ...timed(extras.usage, extras.timings), prompt_progress: progressOf(progress) },
     );
   }
 
@@ -93,8 +95,7 @@ export class ChatWriter implements AnswerWriter {
         },
         ...(logprobs === null ? {} : { logprobs: chatLogprobsWithIds(choice.tokens, logprobs) }),
       })),
-      ...tail(this.#answer, "chat.completion"),
-      ...(counts === null ? {} : { usage: fullUsage(counts), timings: timingsOf(counts, timings) }),
+      ...wholeTail(this.#answer, "chat.completion", { counts, timings }),
     };
   }
 
@@ -142,7 +143,10 @@ export class CompletionWriter implements AnswerWriter {
     const last =
       part.text === "" && part.tokens.length === 0
         ? ""
-        : this.add(part, { usage, timings: null, tokensPerStep: null });
+        : this.add(
+            part,
+            this.#answer.wishes.timesTokens ? { usage, timings, tokensPerStep: null } : NO_EXTRAS,
+          );
     const counted = usage === null ? {} : { usage: fullUsage(usage) };
     return (
       last +
@@ -153,8 +157,11 @@ export class CompletionWriter implements AnswerWriter {
     );
   }
 
-  progress(progress: Progress): string {
-    return this.#frame({ choice: 0, text: "" }, { prompt_progress: progressOf(progress) });
+  progress(progress: Progress, extras: Extras): string {
+    return this.#frame(
+      { choice: 0, text: "" },
+      { ...timed(extras.usage, extras.timings), prompt_progress: progressOf(progress) },
+    );
   }
 
   usage(): string {

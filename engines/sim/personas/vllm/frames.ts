@@ -80,7 +80,7 @@ export class ChatWriter implements AnswerWriter {
           annotations: null,
           audio: null,
           function_call: null,
-          ...(choice.calls.length === 0 ? {} : { tool_calls: choice.calls.map(wholeCall) }),
+          tool_calls: choice.calls.map(wholeCall),
           reasoning: choice.reasoning,
         },
         logprobs: chatLogprobs(this.#answer, choice.tokens),
