@@ -158,9 +158,11 @@ export const profiles: Readonly<Record<ProfileName, EngineProfile>> = {
     apiMs: 5,
     chatApiMs: 24,
   },
+  // Shares as published for F16 on other cards: 82 % of an RTX 4090's bandwidth, 36 % of an A100's FLOP/s
+  // (ggml-org/llama.cpp pull requests 4766 and 6017); the rest as its kernels' class.
   "llama.cpp": {
     gemm: {
-      bf16: { bandwidthShare: 0.75, flopsShare: 0.45, launchUs: 5, blend: 2 },
+      bf16: { bandwidthShare: 0.82, flopsShare: 0.36, launchUs: 5, blend: 2 },
       fp8: { bandwidthShare: 0.7, flopsShare: 0.3, launchUs: 7, blend: 2 },
     },
     decodeAttention: { launchUs: 12, bandwidthShare: { bf16: 0.6, fp8: 0.5 }, perSequenceUs: 1 },
