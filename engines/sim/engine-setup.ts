@@ -141,6 +141,7 @@ export function buildCore(setup: EngineSetup, clock: Clock): EngineCore {
 
 function machineOf(setup: EngineSetup): Machine {
   const { tp = 1 } = setup;
+  checkRanges(setup);
   const model = findModel(setup.model);
   if (model === null) throw new SetupError(unknownModel(setup.model));
   const gpu = findGpu(setup.gpu ?? "h100");
@@ -156,6 +157,32 @@ function machineOf(setup: EngineSetup): Machine {
     expertParallel: setup.expertParallel === true && tp > 1,
     profile: profileOf(setup),
   };
+}
+
+/** Least and most of what a set-up may say otherwise than the engine. */
+const RANGES = {
+  jitter: [0, 1],
+  speed: [0.001, 10_000],
+  hostFactor: [0.1, 100],
+  apiMs: [0, 60_000],
+  sequencesMax: [1, 65_536],
+  stepTokensMax: [1, 1_048_576],
+  contextTokens: [1, 16_777_216],
+  kvCapacityTokens: [1, 1_073_741_824],
+} as const satisfies { readonly [Key in keyof EngineSetup]?: readonly [number, number] };
+
+function checkRanges(setup: EngineSetup): void {
+  const { drafts = 1, acceptance = 0 } = setup.speculative ?? {};
+  const values = [
+    ...Object.entries(RANGES).map(
+      ([name, range]) => [name, setup[name as keyof typeof RANGES], range] as const,
+    ),
+    ["speculative.drafts", drafts, [1, 16]] as const,
+    ["speculative.acceptance", acceptance, [0, 1]] as const,
+  ];
+  for (const [name, value, [least, most]] of values)
+    if (value !== undefined && !(value >= least && value <= most))
+      throw new SetupError(`${name} is ${value}: give a number from ${least} to ${most}.`);
 }
 
 /**

@@ -155,6 +155,20 @@ describe("a set-up is refused in a sentence", () => {
     ["with a model nobody knows", { model: "nobody/has-it" }, "not in the catalogue"],
     ["with a card nobody knows", { gpu: "abacus" }, "abacus"],
     ["on three cards", { tp: 3 }, "not supported"],
+    ["with noise below none", { jitter: -1 }, "jitter is -1"],
+    ["with no seats", { sequencesMax: 0 }, "sequencesMax is 0"],
+    ["with steps of no tokens", { stepTokensMax: Number.NaN }, "stepTokensMax is NaN"],
+    ["with a host of no speed", { hostFactor: 0 }, "hostFactor is 0"],
+    [
+      "with drafts right more often than always",
+      { speculative: { drafts: 3, acceptance: 1.2 } },
+      "speculative.acceptance is 1.2",
+    ],
+    [
+      "with nothing drafted",
+      { speculative: { drafts: 0, acceptance: 0.5 } },
+      "speculative.drafts is 0",
+    ],
     ["when the weights do not fit", { model: "Llama-3.3-70B" }, "does not fit on 1 × H100"],
     [
       "when they fit and nothing else does",
