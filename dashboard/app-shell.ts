@@ -1,93 +1,167 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import "./panels/replica-table.ts";
+import { listenToKeys } from "./controllers/keys.ts";
+import { PlaceController } from "./controllers/place-controller.ts";
+import "./pages/almanac-page.ts";
+import "./pages/live-page.ts";
+import "./pages/plan-page.ts";
+import "./pages/replica-page.ts";
+import "./pages/replicas-page.ts";
+import "./pages/requests-page.ts";
+import "./pages/sweeps-page.ts";
+import "./panels/key-help.ts";
+import type { KeyHelp } from "./panels/key-help.ts";
+import "./panels/nav-rail.ts";
 import "./panels/request-detail.ts";
-import "./panels/request-tables.ts";
 import "./panels/status-strip.ts";
-import "./panels/throughput-panel.ts";
-import "./panels/tile-row.ts";
-import "./panels/tpot-panel.ts";
-import "./panels/ttft-panel.ts";
 import { store } from "./state/live-store.ts";
+import { place } from "./state/place.ts";
 
-/** The page: the strip that never scrolls away, and the panels of the live view. */
+/** Shifts the whole page by a few pixels now and then, so that a wall screen burns nothing in. */
+const SHIFT_MS = 60_000;
+const SHIFTS_PX = [
+  [0, 0],
+  [3, 1],
+  [1, 3],
+  [-2, 2],
+  [-3, -1],
+] as const;
+
+/** The board: the strip that never scrolls away, the rail, and the page the address names. */
 export class PitotApp extends LitElement {
-  static override properties = { openRequest: { state: true } };
+  static override properties = { shift: { state: true } };
   static override styles = css`
     :host {
       display: block;
       min-height: 100vh;
     }
-    main {
+    .body {
       display: grid;
-      grid-template-columns: repeat(12, minmax(0, 1fr));
-      gap: var(--gap, 14px);
-      padding: 16px 20px 28px;
-      max-width: 2200px;
-      margin: 0 auto;
+      grid-template-columns: 158px minmax(0, 1fr);
+      min-height: calc(100vh - 45px);
     }
-    .all {
-      grid-column: 1 / -1;
+    .kiosk .body {
+      grid-template-columns: minmax(0, 1fr);
     }
-    .wide {
-      grid-column: span 7;
-    }
-    .narrow {
-      grid-column: span 5;
-    }
-    .half {
-      grid-column: span 6;
+    nav-rail {
+      border-right: 1px solid var(--line);
     }
     @media (max-width: 1100px) {
-      .wide,
-      .narrow,
-      .half {
-        grid-column: 1 / -1;
+      .body {
+        grid-template-columns: minmax(0, 1fr);
+      }
+      nav-rail {
+        border: none;
+        min-width: 0;
       }
     }
-    @media (max-width: 600px) {
-      main {
-        padding: 12px;
-      }
+    .kiosk {
+      zoom: 1.35;
+    }
+    .lost {
+      position: fixed;
+      inset: auto 0 0;
+      z-index: 30;
+      padding: 18px;
+      text-align: center;
+      font-size: 22px;
+      font-weight: 650;
+      color: white;
+      background: var(--bad);
     }
   `;
-  declare openRequest: string | null;
+  declare shift: number;
+  readonly #at = new PlaceController(this);
+  #stopKeys: () => void = () => {};
+  #shifting: ReturnType<typeof setInterval> | null = null;
 
   constructor() {
     super();
-    this.openRequest = null;
+    this.shift = 0;
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
+    place.start();
     store.start();
     window.addEventListener("theme", this.#themed);
+    this.#stopKeys = listenToKeys({
+      place,
+      store,
+      root: () => this.renderRoot,
+      toggleHelp: () => this.renderRoot.querySelector<KeyHelp>("key-help")?.toggle(),
+    });
+    if (place.isKiosk) this.#stayAwake();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    place.stop();
     store.stop();
+    this.#stopKeys();
+    if (this.#shifting !== null) clearInterval(this.#shifting);
     window.removeEventListener("theme", this.#themed);
   }
 
   protected override render(): TemplateResult {
-    return html`<status-strip></status-strip>
-      <main
-        @open-request=${(event: CustomEvent<string>) => {
-          this.openRequest = event.detail;
-        }}
-        @close-request=${() => {
-          this.openRequest = null;
-        }}
-      >
-        <tile-row class="all"></tile-row>
-        <ttft-panel class="wide"></ttft-panel>
-        <tpot-panel class="narrow"></tpot-panel>
-        <throughput-panel class="all"></throughput-panel>
-        <replica-table class="all"></replica-table>
-        <in-flight-table class="half"></in-flight-table>
-        <recent-table class="half"></recent-table>
-        ${this.openRequest === null ? nothing : html`<request-detail .requestId=${this.openRequest}></request-detail>`}
-      </main>`;
+    const { isKiosk, page, query } = this.#at.place;
+    const [x, y] = SHIFTS_PX[this.shift % SHIFTS_PX.length] ?? [0, 0];
+    const open = page === "requests" ? this.#at.place.id : query.get("open");
+    return html`<div
+      class=${isKiosk ? "kiosk" : ""}
+      style=${isKiosk ? `transform: translate(${x}px, ${y}px)` : ""}
+      @open-request=${(event: CustomEvent<string>) => {
+        if (page === "requests") place.go("requests", event.detail, Object.fromEntries(query));
+        else place.set("open", event.detail);
+      }}
+      @close-request=${() => {
+        if (page === "requests") place.go("requests", null, Object.fromEntries(query));
+        else place.set("open", null);
+      }}
+    >
+      <status-strip></status-strip>
+      <div class="body">
+        ${isKiosk ? nothing : html`<nav-rail></nav-rail>`}
+        <main>${this.#page()}</main>
+      </div>
+      ${open === null ? nothing : html`<request-detail .requestId=${open}></request-detail>`}
+      ${isKiosk ? this.#lost() : nothing}
+      <key-help></key-help>
+    </div>`;
+  }
+
+  #page(): TemplateResult {
+    const { page, id } = this.#at.place;
+    switch (page) {
+      case "live":
+        return html`<live-page></live-page>`;
+      case "replicas":
+        return id === null
+          ? html`<replicas-page></replicas-page>`
+          : html`<replica-page .replica=${id}></replica-page>`;
+      case "requests":
+        return html`<requests-page></requests-page>`;
+      case "sweeps":
+        return html`<sweeps-page .sweep=${id}></sweeps-page>`;
+      case "almanac":
+        return html`<almanac-page></almanac-page>`;
+      case "plan":
+        return html`<plan-page></plan-page>`;
+    }
+  }
+
+  #lost(): TemplateResult | typeof nothing {
+    const { connection } = store;
+    if (connection.kind !== "disconnected") return nothing;
+    const seconds = Math.max(0, Math.round((Date.now() - connection.sinceMs) / 1000));
+    return html`<div class="lost" role="alert">connection lost for ${seconds} s</div>`;
+  }
+
+  /** A wall screen must not sleep, nor burn in. */
+  #stayAwake(): void {
+    void navigator.wakeLock?.request("screen").catch(() => {});
+    this.#shifting = setInterval(() => {
+      this.shift++;
+    }, SHIFT_MS);
   }
 
   /** Canvases hold the colours they were drawn with. */

@@ -42,8 +42,16 @@ export function clock(epochMs: number): string {
   return new Date(epochMs).toLocaleTimeString(undefined, { hour12: false });
 }
 
+/** Time of day, with the date where it is not today's. */
+export function moment(epochMs: number): string {
+  const date = new Date(epochMs);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return isToday ? clock(epochMs) : `${date.toLocaleDateString()} ${clock(epochMs)}`;
+}
+
 /** An age in the largest fitting unit: 4.2 s, 3 min, 2 h. */
 export function age(ms: number): string {
+  if (ms >= 172_800_000) return `${Math.floor(ms / 86_400_000)}${THIN}d`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)}${THIN}s`;
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)}${THIN}min`;
   return `${Math.floor(ms / 3_600_000)}${THIN}h`;

@@ -1,4 +1,16 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import {
+  BOX_PX_MIN,
+  boxOf,
+  type Corner,
+  type HeatAxis,
+  type Plot,
+  ROWS,
+  rowOf,
+  strokeAcross,
+  valueAtY,
+  yOf,
+} from "./heat-plot.ts";
 
 /** One column of the heat map: values with their counts, and the lines drawn over it. */
 export interface HeatColumn {
@@ -7,31 +19,44 @@ export interface HeatColumn {
   readonly lines: Readonly<Record<string, number | null>>;
 }
 
-const MIN_MS = 10;
-const MAX_MS = 60_000;
-const ROWS = 44;
-const LEFT = 46;
+const TTFT_AXIS: HeatAxis = { minMs: 10, maxMs: 60_000, ticks: [10, 100, 1_000, 10_000, 60_000] };
+const LEFT = 54;
 const BOTTOM = 20;
-const TICKS = [10, 100, 1_000, 10_000, 60_000];
-/** The two promises the field talks about. */
-const GUIDES = [300, 1_000];
 
 /** Latency over time on a logarithmic axis: how many requests at which latency, with percentile lines and guide lines on top. */
 export class HeatMap extends LitElement {
-  static override properties = { columns: { attribute: false }, dimmed: { type: Boolean } };
+  static override properties = {
+    columns: { attribute: false },
+    axis: { attribute: false },
+    guides: { attribute: false },
+    dimmed: { type: Boolean },
+  };
   static override styles = css`
     :host {
       display: block;
+      position: relative;
       height: 230px;
     }
+    .box {
+      position: absolute;
+      border: 1px solid var(--accent);
+      background: color-mix(in oklch, var(--accent) 18%, transparent);
+      pointer-events: none;
+    }
     canvas {
+      cursor: crosshair;
+      touch-action: pan-y;
       width: 100%;
       height: 100%;
       display: block;
     }
   `;
   declare columns: readonly HeatColumn[];
+  declare axis: HeatAxis;
+  /** Values with a line across, ms. */
+  declare guides: readonly number[];
   declare dimmed: boolean;
+  #from: Corner | null = null;
   readonly #resize = new ResizeObserver(() => {
     this.#draw();
   });
@@ -39,6 +64,8 @@ export class HeatMap extends LitElement {
   constructor() {
     super();
     this.columns = [];
+    this.axis = TTFT_AXIS;
+    this.guides = [];
     this.dimmed = false;
   }
 
@@ -54,9 +81,68 @@ export class HeatMap extends LitElement {
 
   protected override render(): TemplateResult {
     return html`<canvas
-      role="img"
-      aria-label=${this.getAttribute("label") ?? "Latency heat map"}
-    ></canvas>`;
+        role="img"
+        aria-label=${this.getAttribute("label") ?? "Latency heat map"}
+        @pointerdown=${this.#press}
+        @pointermove=${this.#drag}
+        @pointerup=${this.#release}
+        @pointercancel=${this.#release}
+      ></canvas>
+      <div class="box" hidden></div>`;
+  }
+
+  readonly #press = (event: PointerEvent): void => {
+    this.#from = { x: event.offsetX, y: event.offsetY };
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+  };
+
+  readonly #drag = (event: PointerEvent): void => {
+    if (this.#from === null) return;
+    const box = boxOf(this.#from, { x: event.offsetX, y: event.offsetY });
+    const element = this.renderRoot.querySelector<HTMLElement>(".box");
+    if (element === null) return;
+    element.hidden = box.width < BOX_PX_MIN;
+    Object.assign(element.style, {
+      left: `${box.x}px`,
+      top: `${box.y}px`,
+      width: `${box.width}px`,
+      height: `${box.height}px`,
+    });
+  };
+
+  /** Tells what was boxed in: moments and latencies, for whoever wants to know what they share. */
+  readonly #release = (event: PointerEvent): void => {
+    const from = this.#from;
+    this.#from = null;
+    this.renderRoot.querySelector<HTMLElement>(".box")?.setAttribute("hidden", "");
+    if (from === null || event.type === "pointercancel") return;
+    const box = boxOf(from, { x: event.offsetX, y: event.offsetY });
+    if (box.width < BOX_PX_MIN || this.columns.length === 0) return;
+    const plot = this.#plot();
+    const detail = {
+      fromMs: this.#momentAt(box.x, plot),
+      untilMs: this.#momentAt(box.x + box.width, plot),
+      lowMs: valueAtY(box.y + box.height, plot),
+      highMs: valueAtY(box.y, plot),
+    };
+    this.dispatchEvent(new CustomEvent("region", { detail }));
+  };
+
+  #momentAt(x: number, { left, width }: Plot): number {
+    const first = this.columns[0]?.atMs ?? 0;
+    const second = this.columns[1]?.atMs ?? first + 1_000;
+    const share = Math.min(1, Math.max(0, (x - left) / width));
+    return first + share * this.columns.length * (second - first);
+  }
+
+  #plot(): Plot {
+    const { clientWidth, clientHeight } = this;
+    return {
+      left: LEFT,
+      width: clientWidth - LEFT,
+      height: clientHeight - BOTTOM,
+      axis: this.axis,
+    };
   }
 
   protected override updated(_changed: PropertyValues): void {
@@ -81,7 +167,7 @@ export class HeatMap extends LitElement {
     pen.globalAlpha = this.dimmed ? 0.4 : 1;
     const style = getComputedStyle(this);
     const color = (name: string): string => style.getPropertyValue(name);
-    const plot = { left: LEFT, width: width - LEFT, height: height - BOTTOM };
+    const plot = this.#plot();
     this.#drawCells(pen, plot, color("--real"));
     this.#drawAxes(pen, plot, {
       text: color("--faint"),
@@ -101,7 +187,7 @@ export class HeatMap extends LitElement {
     const rows = this.columns.map((column) => {
       const counts = new Float64Array(ROWS);
       for (const [value, count] of column.values)
-        counts[rowOf(value)] = (counts[rowOf(value)] ?? 0) + count;
+        counts[rowOf(value, plot.axis)] = (counts[rowOf(value, plot.axis)] ?? 0) + count;
       return counts;
     });
     const most = Math.max(1, ...rows.map((counts) => Math.max(...counts)));
@@ -130,7 +216,7 @@ export class HeatMap extends LitElement {
   ): void {
     pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
-    for (const tick of TICKS) {
+    for (const tick of plot.axis.ticks) {
       const y = Math.round(yOf(tick, plot)) + 0.5;
       pen.strokeStyle = color.line;
       pen.setLineDash([]);
@@ -143,14 +229,18 @@ export class HeatMap extends LitElement {
         Math.max(9, y + 4),
       );
     }
-    for (const guide of GUIDES) {
+    for (const guide of this.guides) {
       const y = Math.round(yOf(guide, plot)) + 0.5;
       pen.strokeStyle = color.guide;
       pen.setLineDash([5, 4]);
       strokeAcross(pen, plot, y);
       pen.fillStyle = color.guide;
       pen.textAlign = "right";
-      pen.fillText(guide >= 1000 ? "1 s" : "300 ms", plot.left + plot.width - 4, y - 5);
+      pen.fillText(
+        guide >= 1000 ? `${guide / 1000} s` : `${guide} ms`,
+        plot.left + plot.width - 4,
+        y - 5,
+      );
     }
     pen.setLineDash([]);
     this.#drawTimes(pen, plot, color.text);
@@ -191,33 +281,6 @@ export class HeatMap extends LitElement {
     });
     pen.stroke();
   }
-}
-
-interface Plot {
-  readonly left: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-function strokeAcross(pen: CanvasRenderingContext2D, plot: Plot, y: number): void {
-  pen.beginPath();
-  pen.moveTo(plot.left, y);
-  pen.lineTo(plot.left + plot.width, y);
-  pen.stroke();
-}
-
-/** Position of a value on the logarithmic axis, 0 … 1. */
-function position(value: number): number {
-  const clamped = Math.min(MAX_MS, Math.max(MIN_MS, value));
-  return Math.log(clamped / MIN_MS) / Math.log(MAX_MS / MIN_MS);
-}
-
-function rowOf(value: number): number {
-  return Math.min(ROWS - 1, Math.floor(position(value) * ROWS));
-}
-
-function yOf(value: number, plot: Plot): number {
-  return plot.height * (1 - position(value));
 }
 
 customElements.define("heat-map", HeatMap);

@@ -12,6 +12,7 @@ import {
   significant,
 } from "../format.ts";
 import type { Distribution } from "../state/bins.ts";
+import { place } from "../state/place.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 const WINDOW_S = 300;
@@ -33,6 +34,11 @@ export class ReplicaTable extends LitElement {
     css`
       .name {
         font-weight: 600;
+        color: inherit;
+        text-decoration: none;
+      }
+      .name:hover {
+        text-decoration: underline;
       }
       .sub {
         color: var(--faint);
@@ -80,8 +86,7 @@ export class ReplicaTable extends LitElement {
               <th class="left">state</th>
               <th class="left">model</th>
               <th>in flight</th>
-              <th>engine running</th>
-              <th>waiting</th>
+              <th title="As the engine says: in its batch, and waiting for it">run / wait</th>
               <th>KV cache</th>
               <th>req/s</th>
               <th>out tok/s</th>
@@ -96,7 +101,7 @@ export class ReplicaTable extends LitElement {
             ${
               views.length === 0
                 ? html`<tr>
-                    <td class="empty" colspan="14">
+                    <td class="empty" colspan="13">
                       No replica is configured: start with
                       <code>pitot serve --replica http://host:port</code>.
                     </td>
@@ -127,7 +132,14 @@ export class ReplicaTable extends LitElement {
     const kv = view.stats?.kvCacheUsageRatio ?? null;
     return html`<tr data-replica=${view.id}>
       <td>
-        <span class="name">${view.id}</span
+        <a
+          class="name"
+          href="/replicas/${encodeURIComponent(view.id)}"
+          @click=${(event: Event) => {
+            event.preventDefault();
+            place.go("replicas", view.id);
+          }}
+          >${view.id}</a
         ><span class="sub">${view.engine ?? "unknown"} ${view.version ?? ""}</span>
       </td>
       <td class="left" title=${view.because}>
@@ -135,8 +147,7 @@ export class ReplicaTable extends LitElement {
       </td>
       <td class="left">${shortModel(view.models[0] ?? "")}</td>
       <td>${view.inFlight}</td>
-      <td>${grouped(view.stats?.running ?? null)}</td>
-      <td>${grouped(view.stats?.waiting ?? null)}</td>
+      <td>${grouped(view.stats?.running ?? null)} / ${grouped(view.stats?.waiting ?? null)}</td>
       <td>
         ${kv === null ? NOTHING : html`<span class="bar"><i style="width: ${Math.min(100, kv * 100)}%"></i></span>${percent(kv)}`}
       </td>

@@ -5,7 +5,8 @@ import { age, clock, duration, grouped, NOTHING } from "../format.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 const ROWS = 12;
-const OUTCOMES = {
+/** Outcome as glyph and colour; the word stands beside it. */
+export const OUTCOMES = {
   completed: ["✓", "--good"],
   rejected: ["⊘", "--warn"],
   failed: ["✕", "--bad"],
@@ -13,7 +14,8 @@ const OUTCOMES = {
   cancelled: ["↩", "--faint"],
 } as const;
 
-const rowStyles = css`
+/** Rows that open something. */
+export const rowStyles = css`
   tbody tr[tabindex] {
     cursor: pointer;
   }
@@ -28,7 +30,7 @@ const rowStyles = css`
     color: var(--synthetic);
   }
   .scroll {
-    min-height: 300px;
+    min-height: var(--rows-height, 300px);
   }
 `;
 
@@ -39,7 +41,8 @@ function open(target: EventTarget, id: string): void {
   );
 }
 
-function opener(id: string): {
+/** What a row does when clicked, or when Enter is pressed on it. */
+export function opener(id: string): {
   click: (event: Event) => void;
   key: (event: KeyboardEvent) => void;
 } {

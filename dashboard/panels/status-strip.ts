@@ -2,6 +2,8 @@ import { css, html, LitElement, type TemplateResult } from "lit";
 import { StoreController } from "../controllers/store-controller.ts";
 import { clock, duration, significant } from "../format.ts";
 
+const THEMES = ["dark", "light", "contrast"] as const;
+
 /** One line that never scrolls away: is everything up, how much goes on, is what you see current. */
 export class StatusStrip extends LitElement {
   static override styles = css`
@@ -105,7 +107,7 @@ export class StatusStrip extends LitElement {
       >
       <span class="spring"></span>
       ${this.#connection()}
-      <button @click=${toggleTheme} title="Switch between dark and light">◐ theme</button>
+      <button @click=${toggleTheme} title="Dark, light, high contrast">◐ theme</button>
     `;
   }
 
@@ -130,7 +132,8 @@ export class StatusStrip extends LitElement {
 
 function toggleTheme(): void {
   const root = document.documentElement;
-  const theme = root.dataset["theme"] === "light" ? "dark" : "light";
+  const at = THEMES.findIndex((theme) => theme === root.dataset["theme"]);
+  const theme = THEMES[(at + 1) % THEMES.length] ?? "dark";
   root.dataset["theme"] = theme;
   localStorage.setItem("pitot-theme", theme);
   window.dispatchEvent(new Event("theme"));

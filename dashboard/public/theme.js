@@ -9,5 +9,6 @@
   }
   var theme =
     asked || kept || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
-  document.documentElement.dataset.theme = theme === "light" ? "light" : "dark";
+  document.documentElement.dataset.theme =
+    theme === "light" || theme === "contrast" ? theme : "dark";
 })();

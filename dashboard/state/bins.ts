@@ -19,6 +19,12 @@ export class Distribution {
     }
   }
 
+  /** Takes in another distribution of the same gamma. */
+  add(other: Distribution): void {
+    for (const [bin, count] of other.#bins) this.#bins.set(bin, (this.#bins.get(bin) ?? 0) + count);
+    this.count += other.count;
+  }
+
   /** The value below which a share `q` lies; `null` without values. */
   quantile(q: number): number | null {
     const rank = Math.max(1, Math.ceil(q * this.count));

@@ -6,6 +6,7 @@ import type {
   Tick,
   TrafficCell,
 } from "../../proxy/live/frames.ts";
+import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
 import type { FleetEvent, ReplicaView } from "../../proxy/upstream/fleet.ts";
 import { type Distribution, merged } from "./bins.ts";
 
@@ -40,6 +41,11 @@ export class LiveStore extends EventTarget {
   inFlightTotal = 0;
   ended: readonly EndedRow[] = [];
   events: readonly FleetEvent[] = [];
+  slos: readonly SloView[] = [];
+  goodput = { ttftMs: 1_000, tpotMs: 100 };
+  mayWrite = false;
+  /** Charts stand still at this moment; `null` while they move. Frames are still taken in. */
+  pausedAtMs: number | null = null;
   #socket: WebSocket | null = null;
   /** What the last frame was, so that a lost connection is taken up where it broke. */
   #bootId = "";
@@ -64,6 +70,17 @@ export class LiveStore extends EventTarget {
   stop(): void {
     this.#stopped = true;
     this.#socket?.close();
+  }
+
+  togglePause(): void {
+    this.pausedAtMs = this.pausedAtMs === null ? this.nowMs : null;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** The seconds charts show: all of them, or those up to the pause. */
+  get shownTicks(): readonly Tick[] {
+    const { pausedAtMs, ticks } = this;
+    return pausedAtMs === null ? ticks : ticks.filter(({ atMs }) => atMs < pausedAtMs);
   }
 
   /** True while the figures may be read as "now". */
@@ -105,6 +122,7 @@ export class LiveStore extends EventTarget {
       this.replicas = replicas;
       this.ended = [...frame.ended, ...this.ended].slice(0, ENDED_MAX);
       this.events = [...this.events, ...frame.events].slice(-EVENTS_MAX);
+      this.slos = frame.slos ?? this.slos;
     }
     this.inFlight = frame.inFlight;
     this.inFlightTotal = frame.inFlightTotal;
@@ -115,7 +133,9 @@ export class LiveStore extends EventTarget {
     if (this.release !== "" && this.release !== frame.release) location.reload();
     this.#bootId = frame.bootId;
     const { gamma, tickMs, dataUrl, release, history, replicas, ended, events } = frame;
+    const { slos, goodput, mayWrite } = frame;
     Object.assign(this, { gamma, tickMs, dataUrl, release, ticks: history, ended, events });
+    Object.assign(this, { slos, goodput, mayWrite });
     this.replicas = new Map(replicas.map((view) => [view.id, view]));
   }
 

@@ -123,8 +123,12 @@ describe("the board during live traffic", () => {
 
   test("has a table behind each picture", async () => {
     const { page } = await board();
-    for (const panel of ["ttft-panel", "tpot-panel", "throughput-panel"]) {
-      await page.locator(`${panel} button`).click();
+    for (const panel of [
+      "latency-panel[metric=ttft]",
+      "latency-panel[metric=tpot]",
+      "throughput-panel",
+    ]) {
+      await page.locator(`${panel} button`, { hasText: "table" }).click();
       await page.locator(`${panel} table`).waitFor();
     }
     await page.context().close();

@@ -1,0 +1,207 @@
+import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import type { PointFigures } from "../../proxy/telemetry/series.ts";
+import { PlaceController } from "../controllers/place-controller.ts";
+import { StoreController } from "../controllers/store-controller.ts";
+import "../elements/heat-map.ts";
+import type { HeatColumn } from "../elements/heat-map.ts";
+import { duration, moment, NOTHING, SAMPLES_FEW } from "../format.ts";
+import { Distribution } from "../state/bins.ts";
+import { History, LIVE_MS_MAX } from "../state/history.ts";
+import { RANGES } from "../state/place.ts";
+import { panelStyles, tableStyles } from "../styles/panel.ts";
+
+/** Columns of the picture, about: a column is a whole number of seconds. */
+const COLUMNS = 120;
+/** Fewer samples than this carry no 99th percentile. */
+const P99_SAMPLES_MIN = 200;
+const TABLE_ROWS = 15;
+/** Guide lines: the promises the field talks about, in ms. */
+const GUIDES = { ttft: [300, 1_000], tpot: [25, 50] } as const;
+const AXIS = {
+  ttft: { minMs: 10, maxMs: 60_000, ticks: [10, 100, 1_000, 10_000, 60_000] },
+  tpot: { minMs: 1, maxMs: 1_000, ticks: [1, 10, 100, 1_000] },
+} as const;
+
+interface Column extends HeatColumn {
+  readonly distribution: Distribution;
+}
+
+/** A latency as a heat map: one slow population or two, since when, and which promise breaks. */
+export class LatencyPanel extends LitElement {
+  static override properties = {
+    metric: {},
+    heading: {},
+    replica: { attribute: false },
+    asTable: { state: true },
+  };
+  static override styles = [panelStyles, tableStyles];
+  declare metric: "ttft" | "tpot";
+  declare heading: string;
+  /** One replica instead of the fleet. */
+  declare replica: string | null;
+  declare asTable: boolean;
+  readonly #live = new StoreController(this);
+  readonly #at = new PlaceController(this);
+  readonly #history = new History(this.#live.store, () => {
+    this.requestUpdate();
+  });
+
+  constructor() {
+    super();
+    this.metric = "ttft";
+    this.heading = "";
+    this.replica = null;
+    this.asTable = false;
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#history.stop();
+  }
+
+  protected override willUpdate(_changed: PropertyValues): void {
+    const { range } = this.#at.place;
+    const { metric, replica } = this;
+    this.#history.ask(RANGES[range] <= LIVE_MS_MAX ? null : { metric, range, replica, bins: true });
+  }
+
+  protected override render(): TemplateResult {
+    const { range } = this.#at.place;
+    const columns = this.#columns();
+    const all = new Distribution(this.#live.store.gamma);
+    for (const { distribution } of columns) all.add(distribution);
+    const summary = summaryOf(all, range);
+    return html`<header>
+        <h2>${this.heading}</h2>
+        <span class="hint">${summary}</span>
+        <span class="spring"></span>
+        <button aria-pressed=${this.asTable} @click=${() => (this.asTable = !this.asTable)}>
+          table
+        </button>
+      </header>
+      ${this.#trouble()}
+      ${
+        this.asTable
+          ? this.#table(columns)
+          : html`<heat-map
+              label="${this.heading} over the last ${range}: ${summary}"
+              .columns=${columns}
+              .axis=${AXIS[this.metric]}
+              .guides=${GUIDES[this.metric]}
+              .dimmed=${!this.#live.store.isLive}
+              @region=${this.#openRegion}
+            ></heat-map>`
+      }`;
+  }
+
+  /** A region of the picture becomes the filter of the request list. */
+  readonly #openRegion = (
+    event: CustomEvent<{ fromMs: number; untilMs: number; lowMs: number }>,
+  ): void => {
+    if (this.metric !== "ttft") return;
+    const { fromMs, untilMs, lowMs } = event.detail;
+    this.#at.place.go("requests", null, {
+      from: String(Math.floor(fromMs)),
+      until: String(Math.ceil(untilMs)),
+      slower: String(Math.floor(lowMs)),
+      ...(this.replica === null ? {} : { replica: this.replica }),
+    });
+  };
+
+  #trouble(): TemplateResult | string {
+    const { answer } = this.#history;
+    if (RANGES[this.#at.place.range] <= LIVE_MS_MAX || answer.kind === "ready") return "";
+    return html`<p class="hint" role="status">
+      ${answer.kind === "loading" ? "Loading history…" : answer.message}
+    </p>`;
+  }
+
+  #columns(): readonly Column[] {
+    const { range } = this.#at.place;
+    if (RANGES[range] <= LIVE_MS_MAX) return this.#liveColumns(RANGES[range] / 1000);
+    const { answer } = this.#history;
+    if (answer.kind !== "ready") return [];
+    const line = answer.value.lines.find(({ label }) => label === (this.replica ?? ""));
+    return (line?.points ?? []).map((point) => columnOf(point, answer.value.gamma));
+  }
+
+  #liveColumns(seconds: number): readonly Column[] {
+    const { store } = this.#live;
+    const step = Math.max(1, Math.round(seconds / COLUMNS));
+    const ticks = store.shownTicks.slice(-seconds);
+    const columns: Column[] = [];
+    // Columns stay aligned to the clock, so that nothing jitters as time moves on.
+    for (let index = ticks.length % step; index < ticks.length; index += step) {
+      const part = ticks.slice(index, index + step);
+      const distribution = new Distribution(store.gamma);
+      for (const tick of part) {
+        const cell = this.replica === null ? tick.real : tick.byReplica[this.replica]?.real;
+        if (cell !== undefined) distribution.merge(cell[this.metric]);
+      }
+      columns.push(column(part[0]?.atMs ?? 0, distribution));
+    }
+    return columns;
+  }
+
+  #table(columns: readonly Column[]): TemplateResult {
+    const step = Math.max(1, Math.ceil(columns.length / TABLE_ROWS));
+    const rows: Column[] = [];
+    for (let index = 0; index < columns.length; index += step) {
+      const distribution = new Distribution(this.#live.store.gamma);
+      for (const part of columns.slice(index, index + step)) distribution.add(part.distribution);
+      rows.push(column(columns[index]?.atMs ?? 0, distribution));
+    }
+    return html`<div class="scroll" tabindex="0" role="region" aria-label=${this.heading}>
+      <table>
+        <thead>
+          <tr>
+            <th>from</th>
+            <th>p50</th>
+            <th>p95</th>
+            <th>p99</th>
+            <th>n</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.toReversed().map(
+            ({ atMs, distribution }) =>
+              html`<tr>
+                <td>${moment(atMs)}</td>
+                <td>${duration(distribution.quantile(0.5))}</td>
+                <td>${duration(distribution.quantile(0.95))}</td>
+                <td>${p99(distribution)}</td>
+                <td>${distribution.count}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+}
+
+function columnOf(point: PointFigures, gamma: number): Column {
+  const distribution = new Distribution(gamma);
+  distribution.merge(point.bins ?? []);
+  return column(point.startMs, distribution);
+}
+
+function column(atMs: number, distribution: Distribution): Column {
+  return {
+    atMs,
+    distribution,
+    values: [...distribution.entries()],
+    lines: { p50: distribution.quantile(0.5), p95: distribution.quantile(0.95) },
+  };
+}
+
+function summaryOf(all: Distribution, range: string): string {
+  if (all.count === 0) return `no sample in the last ${range}`;
+  const few = all.count < SAMPLES_FEW ? ", few samples" : "";
+  return `p50 ${duration(all.quantile(0.5))} · p95 ${duration(all.quantile(0.95))} · p99 ${p99(all)} · ${range}, n = ${all.count}${few}`;
+}
+
+function p99(distribution: Distribution): string {
+  return distribution.count < P99_SAMPLES_MIN ? NOTHING : duration(distribution.quantile(0.99));
+}
+
+customElements.define("latency-panel", LatencyPanel);

@@ -1,0 +1,177 @@
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
+import { StoreController } from "../controllers/store-controller.ts";
+import "../elements/figure-value.ts";
+import "../elements/spark-line.ts";
+import { age, grouped, NOTHING, percent, significant } from "../format.ts";
+import { panelStyles } from "../styles/panel.ts";
+
+/** State as glyph, word and colour: never colour alone. */
+const STATES = {
+  ok: ["●", "kept", "--good"],
+  ticket: ["▲", "at risk", "--warn"],
+  page: ["✕", "breaking", "--bad"],
+} as const;
+
+/** The promises, worst budget first: how well they are kept, how fast the budget goes, when it is gone. */
+export class SloCards extends LitElement {
+  static override styles = [
+    panelStyles,
+    css`
+      :host {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
+        gap: var(--gap);
+        background: none;
+        border: none;
+        box-shadow: none;
+        padding: 0;
+      }
+        background: var(--panel);
+        border: 1px solid var(--line);
+        border-left: 3px solid var(--state);
+        border-radius: var(--radius);
+        box-shadow: var(--shadow);
+        padding: 12px 16px;
+        min-width: 0;
+      }
+      .sentence {
+        color: var(--soft);
+        font-size: 12.5px;
+        margin: 2px 0 10px;
+      }
+      .state {
+        color: var(--state);
+        font-size: 12px;
+        font-weight: 600;
+      }
+      .bar {
+        height: 8px;
+        border-radius: 4px;
+        background: var(--raised);
+        overflow: hidden;
+        margin: 4px 0 8px;
+      }
+      .bar i {
+        display: block;
+        height: 100%;
+        background: var(--state);
+      }
+      dl {
+        display: grid;
+        grid-template-columns: repeat(3, minmax(0, 1fr));
+        gap: 4px 12px;
+        margin: 8px 0 0;
+      }
+      dt {
+        color: var(--faint);
+        font-size: 11.5px;
+        white-space: nowrap;
+      }
+      dd {
+        margin: 0;
+        font-weight: 600;
+      }
+      .dim {
+        opacity: 0.4;
+      }
+    `,
+  ];
+  readonly #live = new StoreController(this);
+
+  protected override render(): TemplateResult | typeof nothing {
+    const { slos, isLive } = this.#live.store;
+    this.toggleAttribute("hidden", slos.length === 0);
+    this.style.display = slos.length === 0 ? "none" : "";
+    if (slos.length === 0) return nothing;
+    return html`${slos.map((slo) => this.#card(slo, isLive))}`;
+  }
+
+  #card(slo: SloView, isLive: boolean): TemplateResult {
+    const [glyph, word, color] = STATES[slo.state];
+    const left = slo.budgetRemaining;
+    const width = Math.max(0, Math.min(1, left ?? 0)) * 100;
+    return html`<article
+      style="--state: var(${color})"
+      class=${isLive ? "" : "dim"}
+      data-slo=${slo.name}
+    >
+      <header style="margin-bottom: 0">
+        <h2>${slo.name}</h2>
+        <span class="spring"></span>
+        <span class="state">${glyph} ${word}</span>
+      </header>
+      <p class="sentence">${slo.sentence}</p>
+      <div
+        class="bar"
+        role="meter"
+        aria-label="Error budget left"
+        aria-valuemin="0"
+        aria-valuemax="100"
+        aria-valuenow=${Math.round(width)}
+      >
+        <i style="width: ${width}%"></i>
+      </div>
+      <spark-line .values=${slo.budgetHistory} style="color: var(${color})"></spark-line>
+      <dl>
+        ${fact("kept", attained(slo))}${fact("budget left", budget(slo))}${fact("exhausted in", exhausted(slo))}
+        ${slo.burn
+          .slice(0, 3)
+          .map(({ windowMs, rate, valid }) =>
+            fact(
+              `burn, ${age(windowMs)}`,
+              html`<figure-value
+                .text=${rate === null ? NOTHING : `${significant(rate)} ×`}
+                .n=${valid}
+                .explains=${`Share of bad requests over ${age(windowMs)} against what the objective allows; 1 × spends the budget in exactly the period.`}
+              ></figure-value>`,
+            ),
+          )}
+      </dl>
+    </article>`;
+  }
+}
+
+function fact(name: string, value: TemplateResult): TemplateResult {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;
+}
+
+function attained(slo: SloView): TemplateResult {
+  const excluded = Object.entries(slo.excluded)
+    .filter(([, count]) => count > 0)
+    .map(([why, count]) => `${count} ${why}`)
+    .join(", ");
+  return html`<figure-value
+    .text=${percent(slo.attainment)}
+    .n=${slo.valid}
+    .explains=${`Good of valid requests in the period: ${grouped(slo.good)} of ${grouped(slo.valid)}. Left out: ${excluded || "none"}. Real traffic only.`}
+  ></figure-value>`;
+}
+
+function budget(slo: SloView): TemplateResult {
+  return html`<figure-value
+    .text=${percent(slo.budgetRemaining)}
+    .n=${slo.valid}
+    .explains=${"Share of the error budget left in the period; below zero the promise is already broken."}
+  ></figure-value>`;
+}
+
+function exhausted(slo: SloView): TemplateResult {
+  const text =
+    slo.budgetRemaining !== null && slo.budgetRemaining <= 0
+      ? "spent"
+      : slo.exhaustedInMs === null
+        ? slo.valid === 0
+          ? NOTHING
+          : "never"
+        : age(slo.exhaustedInMs);
+  return html`<figure-value
+    .text=${text}
+    .explains=${"Until the budget is gone if requests go on failing as in the last hour, at average traffic."}
+  ></figure-value>`;
+}
+
+customElements.define("slo-cards", SloCards);

@@ -1,0 +1,116 @@
+/** Pages by their path's first part; the empty one is the live page. */
+export const PAGES = ["live", "replicas", "requests", "sweeps", "almanac", "plan"] as const;
+
+export type PageName = (typeof PAGES)[number];
+
+/** Spans the range picker offers, in ms, by the word in the address. */
+export const RANGES = {
+  "5m": 300_000,
+  "15m": 900_000,
+  "1h": 3_600_000,
+  "6h": 21_600_000,
+  "24h": 86_400_000,
+  "7d": 604_800_000,
+  "30d": 2_592_000_000,
+} as const;
+
+export type RangeName = keyof typeof RANGES;
+
+export const RANGE_DEFAULT: RangeName = "15m";
+/** Changes of filters come in bursts; the address is written when they pause. */
+const WRITE_MS = 150;
+
+/**
+ * Where the reader is: the address is the whole state, so that a link shows another reader the same. A page change can be
+ * gone back on; a filter replaces. Values that make no sense fall back instead of blanking the page.
+ */
+export class Place extends EventTarget {
+  page: PageName = "live";
+  /** What the page is about: a replica, a request, a sweep. */
+  id: string | null = null;
+  query = new URLSearchParams();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  start(): void {
+    this.#read();
+    window.addEventListener("popstate", this.#read);
+  }
+
+  stop(): void {
+    window.removeEventListener("popstate", this.#read);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  get range(): RangeName {
+    const asked = this.query.get("range");
+    return asked !== null && asked in RANGES ? (asked as RangeName) : RANGE_DEFAULT;
+  }
+
+  get isKiosk(): boolean {
+    return this.query.get("kiosk") === "1";
+  }
+
+  /** Goes to a page; range and the like go along, a page's own filters do not. */
+  go(
+    page: PageName,
+    id: string | null = null,
+    filters: Readonly<Record<string, string>> = {},
+  ): void {
+    const kept = ["range", "theme", "kiosk", "utc"] as const;
+    const query = new URLSearchParams(filters);
+    for (const name of kept) {
+      const value = this.query.get(name);
+      if (value !== null) query.set(name, value);
+    }
+    this.page = page;
+    this.id = id;
+    this.query = query;
+    history.pushState(null, "", this.#address());
+    this.#changed();
+  }
+
+  /** Sets or, with `null`, clears a part of the query. */
+  set(name: string, value: string | null): void {
+    if (value === null) this.query.delete(name);
+    else this.query.set(name, value);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      history.replaceState(null, "", this.#address());
+    }, WRITE_MS);
+    this.#changed();
+  }
+
+  /** The address of a page, for links. */
+  href(page: PageName, id: string | null = null): string {
+    const path = page === "live" ? "/" : `/${page}`;
+    return id === null ? path : `${path}/${encodeURIComponent(id)}`;
+  }
+
+  readonly #read = (): void => {
+    const [first = "", ...rest] = location.pathname.split("/").filter((part) => part !== "");
+    this.page = PAGES.find((page) => page === first) ?? "live";
+    this.id = rest.length === 0 ? null : decode(rest.join("/"));
+    this.query = new URLSearchParams(location.search);
+    this.#changed();
+  };
+
+  #address(): string {
+    const text = this.query.toString();
+    return this.href(this.page, this.id) + (text === "" ? "" : `?${text}`);
+  }
+
+  #changed(): void {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The one place of the page. */
+export const place = new Place();

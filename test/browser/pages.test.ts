@@ -1,0 +1,222 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../engines/clock.ts";
+import { engines } from "../../engines/index.ts";
+import { HttpTarget } from "../../load/http-target.ts";
+import { replayTrace } from "../../load/replay.ts";
+import { readTrace, traces } from "../../load/trace.ts";
+import { MODEL, startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { seriousFindings } from "./axe.ts";
+import { openChromium, openPage } from "./chromium.ts";
+
+const PATHS = ["/", "/replicas", "/replicas/vllm-0", "/requests", "/sweeps", "/almanac", "/plan"];
+
+let fleet: TestFleet;
+let browser: Browser;
+let page: Page;
+let errors: string[];
+const traffic = new AbortController();
+let replay: Promise<unknown>;
+
+beforeAll(async () => {
+  fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], {
+    engine: { speed: 2 },
+    proxy: {
+      // Least in flight would route around the slow replica, and most readers would never see it.
+      policy: "round-robin",
+      telemetry: {
+        slos: [
+          {
+            name: "chat",
+            objective: 0.95,
+            targets: [{ metric: "ttft", belowMs: 300 }],
+            windowMs: 28 * 86_400_000,
+          },
+        ],
+      },
+    },
+  });
+  const target = new HttpTarget({
+    url: fleet.proxy.dataUrl,
+    model: MODEL,
+    engine: engines.openai,
+    clock: systemClock,
+    exactLength: false,
+  });
+  const trace = (await readTrace(traces["azure-conversation"])).slice(500);
+  replay = replayTrace({
+    trace,
+    target,
+    speed: 3,
+    loop: true,
+    seed: 1,
+    clock: systemClock,
+    signal: traffic.signal,
+    onExchange: () => {},
+  }).then(() => target.close());
+  browser = await openChromium();
+}, 60_000);
+
+afterAll(async () => {
+  await browser.close();
+  traffic.abort();
+  await replay;
+  await fleet.stop();
+});
+
+beforeEach(async () => {
+  page = await openPage(browser, { viewport: { width: 1440, height: 1000 } });
+  errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  return () => page.context().close();
+});
+
+async function open(path: string): Promise<void> {
+  await page.goto(fleet.proxy.adminUrl + path);
+  await page.getByText("live", { exact: true }).waitFor();
+}
+
+describe.each(PATHS)("the page %s", (path) => {
+  test("has no serious accessibility finding in either theme, and no error", async () => {
+    for (const theme of ["dark", "light"]) {
+      await open(`${path}?theme=${theme}`);
+      expect([theme, await seriousFindings(page)]).toEqual([theme, []]);
+    }
+    expect(errors).toEqual([]);
+  });
+
+  test("fits a wall, a laptop and a phone without scrolling sideways", async () => {
+    await open(path);
+    for (const width of [1920, 1280, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      // Charts follow a new width a frame or two later.
+      const fits = (): Promise<boolean> =>
+        page.evaluate<boolean>(
+          "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
+        );
+      await until(fits, `${width} pixels hold it`, 3_000);
+    }
+  });
+});
+
+test("high contrast keeps every text readable", async () => {
+  await open("/?theme=contrast");
+  expect(await seriousFindings(page)).toEqual([]);
+});
+
+describe("going about", () => {
+  test("by keyboard alone reaches every page, its rows, a request and back", async () => {
+    await open("/");
+    for (const [keys, heading] of [
+      ["gr", "Replicas"],
+      ["gs", "Sweeps"],
+      ["ga", "Almanac"],
+      ["gp", "Plan"],
+      ["gq", "Requests"],
+    ] as const) {
+      for (const key of keys) await page.keyboard.press(key);
+      await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+    }
+    await page.locator("request-list tr[tabindex]").first().waitFor();
+    await page.locator("request-list tr[tabindex]").first().focus();
+    await page.keyboard.press("Enter");
+    await page.locator("request-detail dl").waitFor();
+    expect(page.url()).toMatch(/\/requests\/[0-9a-f-]{36}/);
+    await page.keyboard.press("Escape");
+    await page.locator("request-detail").waitFor({ state: "detached" });
+    await page.keyboard.press("?");
+    await page.getByText("copy a link to what you see").waitFor();
+  });
+
+  test("keeps what is seen in the address, and the address brings it back", async () => {
+    await open("/requests");
+    await page.getByRole("button", { name: "slowest" }).click();
+    await page.getByLabel("Replica").selectOption("vllm-1");
+    await page.waitForURL(/preset=slowest.*replica=vllm-1/);
+    await page.reload();
+    expect(await page.getByRole("button", { name: "slowest" }).getAttribute("aria-pressed")).toBe(
+      "true",
+    );
+    expect(await page.getByLabel("Replica").inputValue()).toBe("vllm-1");
+    await page.goto(`${fleet.proxy.adminUrl}/requests?preset=%F0%9F&range=never`);
+    await page.getByRole("heading", { level: 1, name: "Requests" }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test("a longer range is drawn from history", async () => {
+    await open("/?range=6h");
+    await page
+      .getByText(/6h, n = \d+/)
+      .first()
+      .waitFor();
+    expect(await page.getByRole("button", { name: "6h" }).getAttribute("aria-pressed")).toBe(
+      "true",
+    );
+  });
+
+  test("paused charts stand still and say so", async () => {
+    await open("/");
+    await page.keyboard.press(" ");
+    await page.getByText(/paused at/).waitFor();
+    await page.keyboard.press(" ");
+    await page.getByText(/paused at/).waitFor({ state: "detached" });
+  });
+
+  test("a wall screen has no rail and says in red when it is cut off", async () => {
+    await open("/?kiosk=1");
+    expect(await page.locator("nav-rail").count()).toBe(0);
+  });
+});
+
+test("a promise is a card with its budget, and its figures explain themselves", async () => {
+  await open("/");
+  const card = page.locator('[data-slo="chat"]');
+  await card.waitFor();
+  expect(await card.innerText()).toContain("95");
+  await until(
+    async () => /\d %/.test((await card.innerText()).replaceAll("\u2009", " ")),
+    "attainment is shown",
+  );
+  await card.locator("figure-value").first().focus();
+  await card.getByText(/Good of valid requests/).waitFor();
+});
+
+test("a replica is drained after saying what will happen, and put back", async () => {
+  await open("/replicas/sglang-2");
+  await page.getByRole("button", { name: "drain…" }).click();
+  await page.getByText(/gets no new requests/).waitFor();
+  expect(await page.locator("replica-actions dialog").innerText()).toMatch(/3 replicas left/);
+  await page.getByRole("button", { name: "drain", exact: true }).click();
+  const state = (): string | undefined =>
+    fleet.proxy.fleet.views().find(({ id }) => id === "sglang-2")?.state;
+  await until(() => state() === "draining", "it drains");
+  await page.getByRole("button", { name: "undo" }).click();
+  await until(() => state() === "up", "it is back");
+});
+
+test("a replica gone slow is found in three clicks: which, since when, which requests suffer", async () => {
+  const sinceMs = systemClock.nowMs();
+  fleet.engines[1]!.setFaults([{ kind: "slow", factor: 5 }]);
+  await until(
+    () =>
+      [...fleet.proxy.telemetry.ring.newest()].filter(
+        ({ replica, times }) => replica === "vllm-1" && times.startedMs > sinceMs,
+      ).length >= 45,
+    "enough requests suffered",
+    40_000,
+  );
+  await open("/");
+  await page.getByRole("link", { name: "Requests" }).click();
+  await page.getByRole("button", { name: "slowest" }).click();
+  const trait = page.locator('[data-trait="replica"]');
+  await trait.waitFor();
+  expect(await trait.innerText()).toMatch(/^replica vllm-1: \d+/);
+  await page.getByText(/they began between/).waitFor();
+  await trait.click();
+  await page.waitForURL(/replica=vllm-1/);
+  await until(async () => {
+    const replicas = await page.locator("request-list tbody tr td:nth-child(5)").allInnerTexts();
+    return replicas.length > 5 && replicas.every((text) => text === "vllm-1");
+  }, "the list is that replica's");
+  fleet.engines[1]!.setFaults([]);
+}, 60_000);
