@@ -14,6 +14,7 @@ const AT_START = [
 /** What a proxy is started with, from its settings. */
 export function serveOptions(settings: Settings, adminToken: string | null): ServeOptions {
   const { listen, admin, threads, replicas, routing, timeouts, requests } = settings;
+  const { connectionsMax, connectionsPerSourceMax = Infinity, ...bodies } = requests;
   return {
     replicas: replicaSpecs(replicas, process.env),
     listen,
@@ -21,7 +22,8 @@ export function serveOptions(settings: Settings, adminToken: string | null): Ser
     threads,
     policy: routing.policy,
     limits: timeouts,
-    bodyBytesMax: requests.bodyBytesMax,
+    ...bodies,
+    clients: { connectionsMax, connectionsPerSourceMax },
     adminToken,
   };
 }

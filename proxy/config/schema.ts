@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { engines } from "../../engines/index.ts";
+import { BODIES_HELD_BYTES_MAX } from "../http/body-budget.ts";
+import { CLIENT_LIMITS } from "../http/client-connections.ts";
 import { TIME_LIMITS } from "../http/deadlines.ts";
 import { BODY_BYTES_MAX } from "../http/request-body.ts";
+import { parseNetwork } from "../http/trusted-peers.ts";
 import { originOf } from "../upstream/replica-set.ts";
 import { type PolicyName, policyNames } from "../routing/policies/index.ts";
 import { THREADS_MAX } from "../threads/crew.ts";
@@ -25,6 +28,13 @@ const address = z.string().transform((text, context): ListenAddress => {
 const DRAIN_MS = 120_000;
 
 const milliseconds = z.number().positive().max(86_400_000);
+const network = z.string().superRefine((text, context) => {
+  try {
+    parseNetwork(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
 const names = z.record(z.string().min(1).max(256), z.string().max(8192));
 
 const timeouts = z.strictObject({
@@ -179,6 +189,28 @@ export const settingsSchema = z.strictObject({
         .max(1_073_741_824)
         .default(BODY_BYTES_MAX)
         .describe("Largest request body taken."),
+      bodiesHeldBytesMax: z
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(BODIES_HELD_BYTES_MAX)
+        .describe("All request bodies held at one time; beyond it requests get 503 overloaded."),
+      connectionsMax: z
+        .number()
+        .int()
+        .min(1)
+        .default(CLIENT_LIMITS.connectionsMax)
+        .describe("Client connections; fewer where the process may not open that many files."),
+      connectionsPerSourceMax: z
+        .number()
+        .int()
+        .min(1)
+        .optional()
+        .describe("Client connections from one address; no limit of its own unless given."),
+      trustedPeers: z
+        .array(network)
+        .default([])
+        .describe("Proxies in front, as addresses or networks, whose X-Forwarded-* count."),
     })
     .prefault({}),
 });

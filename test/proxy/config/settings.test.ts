@@ -28,6 +28,7 @@ describe("a configuration file", () => {
       replicas: [],
       routing: { policy: "least-in-flight" },
       timeouts: { firstTokenMs: 300_000, stallMs: 120_000, models: {} },
+      requests: { bodyBytesMax: 33_554_432, connectionsMax: 10_000, trustedPeers: [] },
     });
   });
 
@@ -68,6 +69,11 @@ describe("a configuration file", () => {
       "an unknown policy",
       "routing:\n  policy: best",
       'pitot.yaml:2:11: routing.policy ("best") must be one of least-in-flight',
+    ],
+    [
+      "a network that is none",
+      "requests:\n  trustedPeers: [lb]",
+      'pitot.yaml:2:18: requests.trustedPeers[0] ("lb")',
     ],
     ["a port beyond the last", "listen: 0.0.0.0:70000", "pitot.yaml:1:9: listen"],
     [
