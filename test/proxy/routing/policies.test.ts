@@ -8,11 +8,12 @@ import { policyTests } from "../../suites/policy-tests.ts";
 for (const [name, build] of Object.entries(policies)) policyTests(name, build);
 
 const fleet = (loads: readonly number[]): Replica[] =>
-  loads.map((inFlight, index) =>
-    Object.assign(new Replica(`r${index}`, `http://127.0.0.1:${index + 1}`, new VirtualClock()), {
-      inFlight,
-    }),
-  );
+  loads.map((inFlight, index) => {
+    const url = `http://127.0.0.1:${index + 1}`;
+    const replica = new Replica(`r${index}`, url, new VirtualClock());
+    for (let request = 0; request < inFlight; request++) replica.charge();
+    return replica;
+  });
 
 test("least-in-flight never picks a busier replica", () => {
   const policy = policies["least-in-flight"](seededRandom(1));
