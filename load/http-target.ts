@@ -24,6 +24,8 @@ export interface HttpTargetOptions {
   readonly refused?: readonly string[];
   /** Sent with every request, a flat list of names and values: keys, mostly. */
   readonly headers?: readonly string[];
+  /** Name of a header that carries each request's label, for a proxy that records it. */
+  readonly labelHeader?: string;
   /** Certificates, as node:tls takes them. */
   readonly connect?: Pick<
     ConnectionOptions,
@@ -59,7 +61,7 @@ export class HttpTarget implements Target {
 
   send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
     const { clock, engine, model, exactLength, forceWith = engine, headers } = this.#options;
-    const { refused = [] } = this.#options;
+    const { refused = [], labelHeader } = this.#options;
     const open = { model, ...prompt.body, stream: true, stream_options: { include_usage: true } };
     const full = exactLength
       ? withoutFields(forceWith.forceLength(open, prompt.outputTokens), refused)
@@ -82,12 +84,19 @@ export class HttpTarget implements Target {
     timer.routed(this.label, engine, null);
     return new Promise((resolve) => {
       const reception = new Reception(timer, signal, resolve);
+      const labelled = labelHeader === undefined ? [] : [labelHeader, prompt.label];
       const session = prompt.session === null ? [] : ["x-pitot-session", prompt.session];
       this.#pool.dispatch(
         {
           path: PATHS[prompt.route],
           method: "POST",
-          headers: ["content-type", "application/json", ...session, ...(headers ?? [])],
+          headers: [
+            "content-type",
+            "application/json",
+            ...session,
+            ...labelled,
+            ...(headers ?? []),
+          ],
           body,
         },
         reception,

@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Preset } from "../load/sweep/presets.ts";
 import { type Clock, systemClock } from "../engines/clock.ts";
 import { systemRandom } from "../engines/random.ts";
 import { AdminListener } from "./admin/admin-listener.ts";
-import { releaseOf } from "./admin/app.ts";
+import { releaseVersion } from "./commands/release.ts";
 import type { ListenAddress } from "./config/listen.ts";
 import { BODIES_HELD_BYTES_MAX, BodyBudget } from "./http/body-budget.ts";
 import { CLIENT_LIMITS, type ClientLimits } from "./http/client-connections.ts";
@@ -14,6 +14,8 @@ import { openFilesMax } from "./http/open-files.ts";
 import { BODY_BYTES_MAX } from "./http/request-body.ts";
 import { TrustedPeers } from "./http/trusted-peers.ts";
 import { RETRIES } from "./http/retry.ts";
+import { MarkReader, newMarkToken } from "./synthetic/synthetic-mark.ts";
+import { SweepDesk } from "./synthetic/sweep-desk.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import type { Feed } from "./telemetry/feed.ts";
 import { openHistory } from "./telemetry/store/history.ts";
@@ -45,6 +47,8 @@ export interface ServeOptions extends ForwardOptions {
   readonly inFlightMax?: number;
   /** Threads of the data path; 1 (the default) is this one. */
   readonly threads?: number;
+  /** Presets of embedded sweeps beside those of the command line. */
+  readonly sweepPresets?: Readonly<Record<string, Preset>>;
   readonly clock?: Clock;
 }
 
@@ -62,6 +66,7 @@ export interface RunningProxy {
   readonly fleet: Fleet;
   readonly feed: Feed;
   readonly telemetry: Telemetry;
+  readonly sweeps: SweepDesk;
   readonly release: string;
   /** Puts other settings into force at once; what is under way keeps what it began with. */
   change(change: ServeChange): void;
@@ -87,9 +92,10 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
   const given = options.telemetry ?? {};
   const kept: KeptParts = {
     history: await openHistory(given, clock),
-    openSinks: await prepareSinks(given, { clock, release: releaseOf(packageRoot()) }),
+    openSinks: await prepareSinks(given, { clock, release: releaseVersion() }),
   };
-  const { data, admin, replicas, telemetry, change, release } = assemble(options, clock, kept);
+  const parts = assemble(options, clock, kept);
+  const { data, admin, replicas, telemetry, sweeps, change, release } = parts;
   try {
     for (const replica of options.replicas) replicas.add(replica);
     await data.listen();
@@ -106,12 +112,15 @@ export async function startProxy(options: ServeOptions): Promise<RunningProxy> {
     fleet: replicas,
     feed: telemetry.feed,
     telemetry,
-    release: releaseOf(packageRoot()),
+    sweeps,
+    release: releaseVersion(),
     change,
     async stop(graceMs = 0) {
       const { inFlightCount } = telemetry.feed;
       const message = `going down: ${inFlightCount} requests may finish within ${graceMs / 1000} s`;
       telemetry.feed.event({ atMs: clock.nowMs(), kind: "draining", subject: "proxy", message });
+      // A sweep's load must not take the time users have left.
+      await sweeps.close();
       const cut = await data.stop(graceMs);
       await admin.stop();
       await release();
@@ -135,6 +144,7 @@ interface Parts {
   readonly admin: AdminListener;
   readonly replicas: ReplicaSet;
   readonly telemetry: Telemetry;
+  readonly sweeps: SweepDesk;
   readonly change: (change: ServeChange) => void;
   /** Stops every timer and connection that is not a listener's. */
   readonly release: () => Promise<void>;
@@ -165,15 +175,28 @@ function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
     ...(options.telemetry === undefined ? {} : { options: options.telemetry }),
   });
   const { feed } = telemetry;
-  if (threads > 1) crew = new Crew({ threads, clock, replicas, feed, setup: threadSetup(options) });
-  const path = crew ?? ownPath(options, { clock, random, replicas, feed });
+  const markToken = newMarkToken();
+  const setup = threadSetup(options, markToken);
+  if (threads > 1) crew = new Crew({ threads, clock, replicas, feed, setup });
+  const path = crew ?? ownPath(options, setup, { clock, random, replicas, feed });
+  const sweeps = new SweepDesk({
+    clock,
+    replicas,
+    telemetry,
+    markToken,
+    dataUrl: () => path.url,
+    dataDir: options.telemetry?.dataDir ?? null,
+    release: releaseVersion(),
+    ...(options.sweepPresets === undefined ? {} : { presets: options.sweepPresets }),
+  });
   const admin = new AdminListener({
     clock,
     telemetry,
     fleet: replicas,
+    sweeps,
     dashboardDir: join(import.meta.dirname, "..", "dashboard", "dist"),
     dataUrl: () => path.url,
-    release: releaseOf(packageRoot()),
+    release: releaseVersion(),
     token: options.adminToken ?? null,
     listen: options.admin ?? ADMIN_ADDRESS,
   });
@@ -184,16 +207,17 @@ function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
   const change = (next: ServeChange): void => {
     path.change(next);
   };
-  return { data: path, admin, replicas, telemetry, change, release };
+  return { data: path, admin, replicas, telemetry, sweeps, change, release };
 }
 
 /** The data path on this thread. */
 function ownPath(
   options: ServeOptions,
+  setup: CrewParts["setup"],
   given: Omit<Parameters<typeof forwardServices>[1], "onFault" | "traces">,
 ): DataPlane & { change(change: ServeChange): void } {
   const { clock, feed } = given;
-  const { bodiesHeldBytesMax, trustedPeers, traces, ...rest } = threadSetup(options);
+  const { bodiesHeldBytesMax, trustedPeers, traces, markToken, ...rest } = setup;
   const services = forwardServices(options, {
     ...given,
     traces: new Traces(given.random, traces),
@@ -206,6 +230,7 @@ function ownPath(
     ...services,
     bodies: new BodyBudget(bodiesHeldBytesMax),
     trusted: new TrustedPeers(trustedPeers),
+    marks: new MarkReader(markToken),
   });
   return {
     get url() {
@@ -225,7 +250,7 @@ function ownPath(
 }
 
 /** What the data path is built from, one thread's share of each limit that is the whole proxy's. */
-function threadSetup(options: ServeOptions): CrewParts["setup"] {
+function threadSetup(options: ServeOptions, markToken: string): CrewParts["setup"] {
   const { threads = 1, policy, limits, hedging, breaker, queue } = options;
   const clients = { ...CLIENT_LIMITS, openFilesMax: openFilesMax(), ...options.clients };
   const retries = { ...RETRIES, ...options.retries };
@@ -250,6 +275,7 @@ function threadSetup(options: ServeOptions): CrewParts["setup"] {
     },
     trustedPeers: options.trustedPeers ?? [],
     traces: tracesOptions(options.telemetry),
+    markToken,
   };
 }
 
@@ -267,10 +293,4 @@ function tracesOptions(options: TelemetryOptions | undefined): TracesOptions {
     makesSpans: otlp !== undefined && otlp.traces !== false,
     sampleRatio: otlp?.sampleRatio ?? 1,
   };
-}
-
-/** The checkout or the installed package: sources lie one level below it, built files two. */
-function packageRoot(): string {
-  const above = join(import.meta.dirname, "..");
-  return existsSync(join(above, "package.json")) ? above : join(above, "..");
 }

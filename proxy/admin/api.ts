@@ -4,6 +4,7 @@ import { refuse } from "./answer.ts";
 import type { AdminOptions } from "./app.ts";
 import { openApi } from "./openapi.ts";
 import { requestRoutes } from "./request-routes.ts";
+import { sweepRoutes } from "./sweep-routes.ts";
 import { telemetryRoutes } from "./telemetry-routes.ts";
 import { recordTrace } from "./trace-route.ts";
 
@@ -15,6 +16,7 @@ export function apiRoutes(options: AdminOptions): Hono {
   api.route("/", telemetryRoutes(options));
   api.route("/requests", requestRoutes(options));
   api.route("/replicas", replicaRoutes(options));
+  if (options.sweeps !== undefined) api.route("/sweeps", sweepRoutes(options.sweeps));
   api.get("/trace", (context) => recordTrace(context, options));
   api.get("/openapi.json", (context) => context.json(openApi(options.release)));
   api.all("*", (context) =>

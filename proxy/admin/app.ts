@@ -5,6 +5,7 @@ import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import type { Clock } from "../../engines/clock.ts";
 import { formOf } from "../telemetry/exposition-page.ts";
+import type { SweepDesk } from "../synthetic/sweep-desk.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Fleet } from "../upstream/fleet.ts";
 import { apiRoutes } from "./api.ts";
@@ -13,6 +14,8 @@ export interface AdminOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly fleet: Fleet;
+  /** Sweeps of replicas from inside; without it there are none. */
+  readonly sweeps?: SweepDesk;
   /** Where the built board lies. */
   readonly dashboardDir: string;
   /** Where clients connect; known once the listener runs. */

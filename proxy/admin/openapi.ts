@@ -19,6 +19,41 @@ interface Operation {
 
 type Path = Partial<Readonly<Record<"get" | "post" | "delete", Operation>>>;
 
+/** What `POST /api/v1/sweeps` takes; all but the replica may be left out. */
+const sweepBody = {
+  type: "object",
+  required: ["replica"],
+  properties: {
+    replica: { type: "string" },
+    model: { type: "string" },
+    shapes: { type: "array", items: { type: "string" }, examples: [["1024x128"], ["my-traffic"]] },
+    preset: { type: "string", default: "quick" },
+    objectives: { type: "array", items: { type: "string" }, examples: [["ttft_p95<=1s"]] },
+    path: { enum: ["direct", "routed", "both"], default: "both" },
+    traffic: { enum: ["drained", "beside"], default: "drained" },
+    limits: {
+      type: "object",
+      properties: {
+        share: { type: "number" },
+        tokens: { type: "integer" },
+        minutes: { type: "number" },
+      },
+    },
+    guards: {
+      type: "object",
+      properties: {
+        ttftP95Ms: { type: "number" },
+        burnRate: { type: "number" },
+        inFlight: { type: "integer" },
+      },
+    },
+    seed: { type: "integer" },
+    confirm: { type: "boolean" },
+    force: { type: "boolean" },
+    leaseSeconds: { type: "integer" },
+  },
+};
+
 /** Every route of the control plane; a test asks each of them. */
 export const paths = {
   "/api/v1/state": {
@@ -87,6 +122,36 @@ export const paths = {
     get: found("One request whole: times, tries, decision, tokens, offset of each output event.", [
       inPath("id"),
     ]),
+  },
+  "/api/v1/sweeps": {
+    get: ok("Sweeps of this proxy's life, newest first: state, estimate, what is left."),
+    post: {
+      summary:
+        "Starts a sweep of one replica; typed as SweepRequest in proxy/synthetic/sweep-view.ts.",
+      requestBody: body(sweepBody),
+      responses: {
+        "201": { description: "Under way: the sweep whole, with its id." },
+        "400": { description: "What is wrong, a sentence a field." },
+        "404": { description: "No such replica." },
+        "409": {
+          description:
+            "Another one runs, the replica is not up, or users come first; code confirmation_required when confirm: true would do.",
+        },
+      },
+    },
+  },
+  "/api/v1/sweeps/fit": {
+    get: ok(
+      "Real requests still kept, as a workload: shapes and weights, burstiness, cached share.",
+      [query("model", "Only requests to this model.", { type: "string" })],
+    ),
+  },
+  "/api/v1/sweeps/{id}": {
+    get: found(
+      "One sweep whole: plan, point under way, finished points, capacities, guards, users' traffic beside it.",
+      [inPath("id")],
+    ),
+    delete: found("Stops it within a second; what was measured is kept.", [inPath("id")]),
   },
   "/api/v1/replicas": {
     get: ok("The fleet."),

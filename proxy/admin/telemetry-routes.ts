@@ -53,7 +53,7 @@ export function telemetryRoutes(options: AdminOptions): Hono {
   return routes;
 }
 
-function state({ telemetry, fleet, clock, release, dataUrl }: AdminOptions): object {
+function state({ telemetry, fleet, sweeps, clock, release, dataUrl }: AdminOptions): object {
   telemetry.settle();
   const { traffic, ring, feed } = telemetry;
   const figures = (population: "real" | "synthetic", replica?: string): object =>
@@ -80,7 +80,7 @@ function state({ telemetry, fleet, clock, release, dataUrl }: AdminOptions): obj
     synthetic: figures("synthetic"),
     replicas,
     slos: telemetry.slos.views(),
-    sweeps: [],
+    sweeps: sweeps?.running() ?? [],
   };
 }
 

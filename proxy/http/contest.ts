@@ -86,7 +86,9 @@ export class Contest {
     if (this.#answering === null) return;
     const { attempt, replica, mark } = this.#answering;
     const { replicas } = this.#parts.services;
-    const { model } = this.#parts.wish;
+    const { model, pinned } = this.#parts.wish;
+    // A flood made on purpose says nothing of how the replica serves users.
+    if (pinned !== undefined) return replica.breakers.of(model).neutral(mark);
     const isPushback = status !== null && PUSHBACK_STATUSES.has(status);
     if (isPushback) replicas.pushedBack(replica, attempt.retryAfterMs);
     const failed =
@@ -125,7 +127,8 @@ export class Contest {
       this.#parts;
     const { clock, replicas, deadlines, queue, traces } = services;
     tried.add(replica);
-    replica.charge();
+    const isReal = wish.pinned === undefined;
+    if (isReal) replica.charge();
     const mark = replica.breakers.of(wish.model).sent();
     timer.routed(replica.id, replica.engine, decision);
     const span = traces.child(timer.start.trace);
@@ -163,7 +166,7 @@ export class Contest {
       else replica.breakers.of(wish.model).neutral(mark);
       return result;
     } finally {
-      replica.release();
+      if (isReal) replica.release();
       queue.callUp(replica.models);
       this.#live.delete(attempt);
       unwatch();
@@ -192,6 +195,8 @@ export class Contest {
       cause === "stale" ? "stale_socket" : cause === "error-event" ? "error_event" : code;
     timer.attemptFailed(cause === "status" ? `status_${status}` : name, status);
     if (cause === "refused") replicas.unreachable(replica, why);
+    const { model, pinned } = this.#parts.wish;
+    if (pinned !== undefined) return replica.breakers.of(model).neutral(mark);
     const isPushback = cause === "status" && status !== null && PUSHBACK_STATUSES.has(status);
     if (isPushback) replicas.pushedBack(replica, held?.retryAfterMs ?? null);
     const isNeutral =
@@ -201,6 +206,6 @@ export class Contest {
       cause === "disabled" ||
       NOT_THE_REPLICA.has(code);
     const verdict = isNeutral ? "neutral" : "bad";
-    replicas.judge(replica, { model: this.#parts.wish.model, mark, verdict, why });
+    replicas.judge(replica, { model, mark, verdict, why });
   }
 }

@@ -44,7 +44,7 @@ export class Forwarding {
     startedMs: number,
   ) {
     const { clock, deadlines, retries } = services;
-    const { id, route, model, streamed, session, body, wishes } = request;
+    const { id, route, model, streamed, session, body, wishes, synthetic } = request;
     this.#services = services;
     this.#request = request;
     this.#response = response;
@@ -53,8 +53,13 @@ export class Forwarding {
     const traceparent = headerOf(request.headers, "traceparent");
     const trace = services.traces.open(traceparent, headerOf(request.headers, "tracestate"));
     const start = { id, route, model, streamed, startedMs, bytesIn, session, trace };
-    this.#timer = new ExchangeTimer({ ...start, origin: "real" }, clock);
-    this.#wish = { model, session, bodyBytes: bytesIn };
+    const whose =
+      synthetic === null
+        ? ({ origin: "real" } as const)
+        : ({ origin: "synthetic", label: synthetic.label } as const);
+    this.#timer = new ExchangeTimer({ ...start, ...whose }, clock);
+    const pin = synthetic === null ? {} : { pinned: synthetic.replica };
+    this.#wish = { model, session, bodyBytes: bytesIn, ...pin };
     const limits = deadlines.of(model);
     const askedMs = typeof wishes === "string" ? Infinity : wishes.timeoutMs;
     this.#endsAtMs = startedMs + Math.min(limits.totalMs, askedMs);
@@ -78,8 +83,11 @@ export class Forwarding {
     const { feed, clock, lengths, retryBudget, hedging, onFault } = this.#services;
     this.#timer.received();
     feed.began(this.#timer);
-    retryBudget.earn();
-    hedging.earn();
+    const isReal = this.#request.synthetic === null;
+    if (isReal) {
+      retryBudget.earn();
+      hedging.earn();
+    }
     if (this.#endsAtMs < Infinity) {
       this.#cancelLimit = clock.schedule(this.#endsAtMs - clock.nowMs(), () => {
         this.stop("deadline_exceeded");
@@ -96,7 +104,8 @@ export class Forwarding {
     const exchange = this.#timer.end(ending);
     this.#contest.settle(exchange);
     const { outcome, tokens, model } = exchange;
-    if (outcome.kind === "completed" && tokens.output !== null) lengths.note(model, tokens.output);
+    if (isReal && outcome.kind === "completed" && tokens.output !== null)
+      lengths.note(model, tokens.output);
     feed.closed(this.#timer, exchange);
   }
 
@@ -150,7 +159,8 @@ export class Forwarding {
     let at: "end" | "front" = "end";
     for (;;) {
       // Whoever came earlier goes first, even when a replica has room again this very moment.
-      const isMyTurn = at === "front" || queue.lengthOf(model) === 0;
+      const isMyTurn =
+        at === "front" || queue.lengthOf(model) === 0 || this.#wish.pinned !== undefined;
       const routed = isMyTurn ? router.route(this.#wish, this.#tried) : ({ kind: "full" } as const);
       if (routed.kind !== "full" || this.#stop !== null) return routed;
       const place: Place | null = queue.join(model, at);

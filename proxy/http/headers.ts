@@ -20,6 +20,8 @@ const REQUEST_ONLY = [
   "x-pitot-session",
   "x-pitot-priority",
   "x-pitot-timeout-ms",
+  "x-pitot-synthetic",
+  "x-pitot-synthetic-label",
 ];
 /** What a client says of where it comes from is worth something only from a proxy we trust. */
 const ORIGIN_CLAIMS = [

@@ -5,6 +5,7 @@ import { clientWishes, type ClientWishes } from "./client-wishes.ts";
 import { type Hop, headerOf, upstreamHeaders } from "./headers.ts";
 import type { HeldBody } from "./held-body.ts";
 import { JsonPeek, type Peek } from "./json-peek.ts";
+import type { MarkReader, SyntheticMark } from "../synthetic/synthetic-mark.ts";
 import type { Target } from "./request-target.ts";
 
 /** A request for a replica, body in hand. */
@@ -29,6 +30,8 @@ export interface InferenceRequest {
   readonly outputTokensMax: number | null;
   /** What the client wants of the proxy, or what is wrong with how it says so. */
   readonly wishes: ClientWishes | string;
+  /** Set on requests of our own sweeps alone. */
+  readonly synthetic: SyntheticMark | null;
 }
 
 /** The newest name of the same bound first (OpenAI chat, responses, completions). */
@@ -60,18 +63,21 @@ export interface RequestParts {
   readonly body: HeldBody;
   /** What the look into the body found; `null` when nobody looked. */
   readonly peek: Peek | null;
+  /** Knows requests of our own sweeps; without one there are none. */
+  readonly marks?: MarkReader | undefined;
 }
 
 /** Puts a request and its body together. */
 export function readInferenceRequest(
   incoming: IncomingMessage,
-  { id, target, hop, body, peek }: RequestParts,
+  { id, target, hop, body, peek, marks }: RequestParts,
 ): BodyReading {
   const isEmpty = body.length === 0;
   if (peek?.kind === "broken" && !isEmpty) return peek;
   const fields = peek?.kind === "object" && !isEmpty ? peek.fields : NO_FIELDS;
   const { rawHeaders, method = "GET" } = incoming;
   const headers = upstreamHeaders(rawHeaders, hop);
+  const synthetic = marks?.read(rawHeaders) ?? null;
   if (method === "OPTIONS") countDown(headers);
   if (!isEmpty) headers.push("content-length", String(body.length));
   return {
@@ -86,9 +92,11 @@ export function readInferenceRequest(
       model: textValue(fields.get("model")),
       streamed: fields.get("stream") === "true",
       requestId: hop.requestId,
-      session: headerOf(rawHeaders, "x-pitot-session") ?? null,
+      // Affinity is for users: a sweep leaves no trace in it.
+      session: synthetic === null ? (headerOf(rawHeaders, "x-pitot-session") ?? null) : null,
       outputTokensMax: tokensMax(fields),
       wishes: clientWishes(rawHeaders),
+      synthetic,
     },
   };
 }

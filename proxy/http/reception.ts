@@ -7,6 +7,7 @@ import type { ClientConnections } from "./client-connections.ts";
 import type { Drain } from "./drain.ts";
 import { refuse, type Refusal, sendError } from "./error-answer.ts";
 import { Forwarding } from "./forward.ts";
+import type { MarkReader } from "../synthetic/synthetic-mark.ts";
 import type { ForwardServices } from "./forward-services.ts";
 import { givenRequestId, type Hop } from "./headers.ts";
 import { peekFor, readInferenceRequest } from "./inference-request.ts";
@@ -23,6 +24,8 @@ export interface ReceptionOptions extends ForwardServices {
   readonly trusted: TrustedPeers;
   readonly connections: ClientConnections;
   readonly drain: Drain;
+  /** Knows requests of our own sweeps; without one there are none. */
+  readonly marks?: MarkReader;
 }
 
 type PathTarget = Extract<Target, { kind: "path" }>;
@@ -110,7 +113,8 @@ export class Reception {
   ): Promise<void> {
     const { id, request, response, requestId, startedMs } = arrival;
     const hop = this.#hopOf(arrival);
-    const reading = readInferenceRequest(request, { id, target, hop, body, peek });
+    const { marks } = this.#options;
+    const reading = readInferenceRequest(request, { id, target, hop, body, peek, marks });
     if (reading.kind === "request") {
       const forwarding = new Forwarding(this.#options, reading.request, response, startedMs);
       return this.#options.drain.during(forwarding, () => forwarding.run());

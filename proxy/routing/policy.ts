@@ -6,6 +6,8 @@ export interface RouteRequest {
   readonly model: string;
   readonly session: string | null;
   readonly bodyBytes: number;
+  /** The one replica it is for: a sweep's request, which no policy chooses for and none learns from. */
+  readonly pinned?: string;
 }
 
 /** Picks one of several usable replicas. Candidates are never empty and all serve the model. */

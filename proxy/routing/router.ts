@@ -35,6 +35,7 @@ export class Router {
 
   /** A replica not tried before, or why there is none. */
   route(request: RouteRequest, tried: ReadonlySet<Replica>): Routed | Blocked {
+    if (request.pinned !== undefined) return this.#pinned(request.pinned, tried);
     const usable = this.#usable(request, tried);
     if (!Array.isArray(usable)) return usable;
     const free = usable.filter((replica) => !replica.full);
@@ -47,12 +48,14 @@ export class Router {
 
   /** Whether a replica not tried yet could take the request now. */
   hasOther(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
+    if (request.pinned !== undefined) return false;
     const usable = this.#usable(request, tried);
     return Array.isArray(usable) && usable.some((replica) => !replica.full);
   }
 
   /** Whether a replica not tried yet is left, were it to wait for. */
   hasUntried(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
+    if (request.pinned !== undefined) return false;
     return Array.isArray(this.#usable(request, tried));
   }
 
@@ -65,6 +68,17 @@ export class Router {
       known ||= models.length > 0;
     }
     return !known;
+  }
+
+  /** A replica that serves users, or is drained for the sweep that asks; however full, since quotas are the users'. */
+  #pinned(id: string, tried: ReadonlySet<Replica>): Routed | Blocked {
+    for (const replica of this.#replicas.all()) {
+      if (replica.id !== id || tried.has(replica)) continue;
+      if (!replica.available && replica.state !== "draining") continue;
+      const decision = { policy: "sweep", reason: "pinned", sentence: `a sweep of ${id}` };
+      return { kind: "routed", replica, decision };
+    }
+    return { kind: "none" };
   }
 
   /** Replicas that could answer, busy or not; those that asked to be left alone only when nobody else is left. */

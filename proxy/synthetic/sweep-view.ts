@@ -171,6 +171,8 @@ export interface GuardReading {
   /** Over the last {@link windowMs}; requests still waiting for a first token count with the time they have waited. */
   readonly ttftP95Ms: number | null;
   readonly n: number;
+  /** Of {@link n}, those beyond the guard. */
+  readonly over: number;
   readonly windowMs: number;
   readonly burnRate: number | null;
   readonly inFlight: number;

@@ -5,6 +5,7 @@ import { BodyBudget } from "../http/body-budget.ts";
 import { forwardServices } from "../http/forward-services.ts";
 import { DataListener } from "../http/listener.ts";
 import { TrustedPeers } from "../http/trusted-peers.ts";
+import { MarkReader } from "../synthetic/synthetic-mark.ts";
 import { Traces } from "../telemetry/traces.ts";
 import { InFlightTable } from "../upstream/in-flight.ts";
 import type { Order, Report, ThreadSetup } from "./message.ts";
@@ -61,6 +62,7 @@ const listener = new DataListener({
   bodies: new BodyBudget(setup.bodiesHeldBytesMax),
   clients: setup.clients,
   trusted: new TrustedPeers(setup.trustedPeers),
+  marks: new MarkReader(setup.markToken),
 });
 const cancelLook = every(clock, QUEUE_LOOK_MS, () => {
   if (services.queue.length === 0) return;

@@ -23,6 +23,8 @@ export interface ThreadSetup {
   readonly clients: ClientLimits;
   readonly trustedPeers: readonly string[];
   readonly traces: TracesOptions;
+  /** Marks requests of our own sweeps. */
+  readonly markToken: string;
   readonly shares: readonly ReplicaShare[];
 }
 

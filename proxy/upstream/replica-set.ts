@@ -68,7 +68,7 @@ export class ReplicaSet implements Fleet, Members {
       url: replica.url,
       spec: this.#specs.get(replica.id) ?? { url: replica.url },
       state: replica.state,
-      because: replica.view().because,
+      because: replica.because,
       recognition: replica.recognition,
       stats: replica.stats,
       statsAtMs: replica.statsAtMs,
@@ -123,19 +123,19 @@ export class ReplicaSet implements Fleet, Members {
     void replica.pool.close();
   }
 
-  drain(id: string): void {
+  drain(id: string, because = "drained by an operator"): void {
     const replica = this.#get(id);
-    replica.enter("draining", "drained by an operator");
+    replica.enter("draining", because);
     this.#tell(
       "replica-draining",
       replica,
-      `takes no new requests; ${replica.inFlight} in flight will finish`,
+      `${because}: takes no new requests; ${replica.inFlight} in flight will finish`,
     );
   }
 
-  undrain(id: string): void {
+  undrain(id: string, because = "put back by an operator"): void {
     const replica = this.#get(id);
-    replica.enter("starting", "put back by an operator");
+    replica.enter("starting", because);
     void this.#contacts.get(id)?.probe();
   }
 

@@ -42,6 +42,8 @@ export class Replica implements Connection {
   statsAtMs: number | null = null;
   /** Reading of the last byte it sent us: a replica that streams is alive, whatever its health route says. */
   lastByteMs = 0;
+  /** A sweep sends it requests past our counts: it is not idle, though none of ours may be there. */
+  swept = false;
   readonly #inFlight: InFlight;
   readonly #holdDown: HoldDown;
   #recoveredAtMs: number | null = null;
@@ -112,6 +114,11 @@ export class Replica implements Connection {
     return this.#state;
   }
 
+  /** Why it is in that state, in words. */
+  get because(): string {
+    return this.#because;
+  }
+
   /** Takes new requests. */
   get available(): boolean {
     return this.#state === "up";
@@ -135,7 +142,7 @@ export class Replica implements Connection {
 
   /** Since when none of our requests has been there; `null` while one is. */
   get idleSinceMs(): number | null {
-    return this.inFlight > 0 ? null : this.#releasedMs;
+    return this.inFlight > 0 || this.swept ? null : this.#releasedMs;
   }
 
   /** Another thread told when it last sent a byte, and that our requests are there now if any are. */

@@ -1,0 +1,299 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Cancel, type Clock, every } from "../../engines/clock.ts";
+import type { FleetEventKind } from "../upstream/fleet.ts";
+import type { ReplicaSet } from "../upstream/replica-set.ts";
+import type { Replica } from "../upstream/replica.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { coTraffic } from "./co-traffic.ts";
+import { DrainHold } from "./drain-hold.ts";
+import { guardFired, GuardWatch } from "./guard-watch.ts";
+import { replicaTarget } from "./replica-target.ts";
+import { routedTarget } from "./routed-target.ts";
+import { SweepBook } from "./sweep-book.ts";
+import type { SweepOrder } from "./sweep-order.ts";
+import { SweepThread } from "./sweep-worker.ts";
+import type { SweepRow, SweepView } from "./sweep-view.ts";
+import type { FromSweep, SweepSetup } from "./thread-messages.ts";
+
+/** What sweeps lean on; one of each per proxy. */
+export interface SweepServices {
+  readonly clock: Clock;
+  readonly replicas: ReplicaSet;
+  readonly telemetry: Telemetry;
+  /** Where clients connect. */
+  readonly dataUrl: () => string;
+  readonly markToken: string;
+  /** Data directory, or `null` when nothing is kept on disk. */
+  readonly dataDir: string | null;
+  readonly release: string;
+}
+
+/** Guards are looked at so often: with the thread's own time to stop, sockets are closed within a second. */
+const WATCH_MS = 200;
+/** Users' requests on a replica to be swept may finish within this; the longest answers take minutes. */
+const DRAIN_WAIT_MS = 5 * 60_000;
+/** Users who came within this count as there. */
+export const USERS_MS = 60_000;
+
+/** One sweep of one replica, from taking it out of routing to putting it back. Owns thread, hold, watch and book. */
+export class EmbeddedSweep {
+  /** Resolves when everything is let go of. Never rejects. */
+  readonly over: Promise<void>;
+  readonly #services: SweepServices;
+  readonly #replica: Replica;
+  readonly #book: SweepBook;
+  readonly #stop = new AbortController();
+  readonly #guards: GuardWatch | null;
+  #hold: DrainHold | null = null;
+  #synthetic = 0;
+  #askedMs: number;
+
+  constructor(id: string, order: SweepOrder, replica: Replica, services: SweepServices) {
+    const { clock, telemetry } = services;
+    this.#services = services;
+    this.#replica = replica;
+    this.#askedMs = clock.nowMs();
+    this.#book = new SweepBook(id, order, this.#askedMs);
+    const { guards } = order;
+    this.#guards =
+      guards === null
+        ? null
+        : new GuardWatch({
+            feed: telemetry.feed,
+            slos: telemetry.slos.slos,
+            replica: replica.id,
+            guards,
+          });
+    this.over = this.#run();
+  }
+
+  get id(): string {
+    return this.#book.id;
+  }
+
+  get replica(): string {
+    return this.#replica.id;
+  }
+
+  get isOver(): boolean {
+    return this.#book.isOver;
+  }
+
+  row(): SweepRow {
+    return this.#book.row();
+  }
+
+  /** Whole; whoever asks renews the lease. */
+  view(): SweepView {
+    this.#askedMs = this.#services.clock.nowMs();
+    return this.#book.view();
+  }
+
+  /** Closes its sockets within a second; what was measured is kept. */
+  stop(why: string): void {
+    if (this.#stop.signal.aborted || this.isOver) return;
+    this.#book.state = "stopping";
+    this.#book.because = why;
+    this.#stop.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, telemetry } = this.#services;
+    const book = this.#book;
+    const { path, traffic, plan } = book.order;
+    const shapes = plan.workloads.map(({ name }) => name).join(", ");
+    this.#tell(
+      "sweep-started",
+      `${this.replica}: ${plan.preset.name}, ${shapes}, ${path}, ${traffic}`,
+    );
+    const unlisten = this.#guards === null ? (): void => {} : telemetry.listen(this.#guards);
+    const unwatch = this.#watch();
+    this.#replica.swept = true;
+    try {
+      if (traffic === "drained") await this.#drain();
+      if (!this.#stop.signal.aborted) await this.#sweep();
+      const stopped = this.#stop.signal.aborted;
+      book.state = stopped ? "stopped" : "done";
+      if (!stopped) book.because = "reached the end of its plan";
+    } catch (error) {
+      book.state = "failed";
+      book.error = error instanceof Error ? error.message : String(error);
+      book.because = `failed: ${book.error}`;
+    } finally {
+      unwatch();
+      unlisten();
+      this.#replica.swept = false;
+      this.#hold?.release();
+      book.endedMs = clock.nowMs();
+      await this.#keep();
+      this.#tell("sweep-ended", `${this.replica}: ${book.because}`);
+    }
+  }
+
+  async #drain(): Promise<void> {
+    const { clock, replicas } = this.#services;
+    const book = this.#book;
+    this.#hold = new DrainHold(replicas, this.#replica, `drained for sweep ${this.id}`);
+    book.state = "draining";
+    book.because = "waits until users' requests on the replica have ended";
+    const { signal } = this.#stop;
+    const isEmpty = await this.#hold.emptied(clock, DRAIN_WAIT_MS, signal);
+    if (!isEmpty && !signal.aborted)
+      throw new Error(
+        `users' requests were still under way on ${this.replica} after ${DRAIN_WAIT_MS / 60_000} minutes`,
+      );
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, telemetry } = this.#services;
+    const book = this.#book;
+    if (book.state !== "stopping") book.state = "running";
+    book.because = "under way";
+    const thread = new SweepThread({
+      clock,
+      feed: telemetry.feed,
+      setup: this.#setup(),
+      hear: (message) => {
+        this.#hear(message);
+      },
+    });
+    book.summary = await thread.run(this.#stop.signal);
+  }
+
+  #setup(): SweepSetup {
+    const { replicas, dataUrl, markToken, dataDir, release } = this.#services;
+    const { order, id } = this.#book;
+    const replica = this.#replica;
+    const share = replicas.shares().find((one) => one.id === replica.id);
+    const direct = replicaTarget(replica, share ?? { spec: { url: replica.url } }, order.model);
+    const model = replica.recognition?.models.find((one) => one.id === order.model);
+    const isDirect = order.path === "direct";
+    return {
+      runId: id,
+      root: dataDir,
+      release,
+      plan: order.plan,
+      subject: {
+        target: replica.id,
+        engine: replica.engine.name,
+        engineVersion: replica.recognition?.version ?? null,
+        model: order.model,
+        modelMaxTokens: model?.maxModelLen ?? null,
+      },
+      ownRoutes: replica.recognition?.direct ?? false,
+      direct,
+      routed: isDirect
+        ? null
+        : routedTarget(direct, { dataUrl: dataUrl(), token: markToken, replica: replica.id }),
+      paired: order.path === "both",
+      tokensMax: order.limits.tokens,
+      inFlightMax: order.inFlightMax,
+    };
+  }
+
+  #hear(message: FromSweep): void {
+    const { telemetry } = this.#services;
+    const book = this.#book;
+    switch (message.kind) {
+      case "event": {
+        const beside = (spanMs: number): ReturnType<typeof coTraffic> => {
+          telemetry.settle();
+          return coTraffic(telemetry.traffic, this.replica, spanMs);
+        };
+        return book.hear(message.event, beside);
+      }
+      case "difference":
+        return book.compare(message.pointId, message.point, message.overall);
+      case "traffic": {
+        const { batch } = message;
+        book.requests = batch.requests;
+        book.tokens = batch.tokens;
+        this.#synthetic = batch.inFlight;
+        const heardMs = Math.max(0, ...batch.ended.map((one) => one.times.lastTokenMs ?? 0));
+        this.#replica.lastByteMs = Math.max(this.#replica.lastByteMs, heardMs);
+        return;
+      }
+      case "capped":
+        return this.stop(`stopped by limit: ${message.why}`);
+      case "failed":
+      case "done":
+    }
+  }
+
+  #watch(): Cancel {
+    return every(this.#services.clock, WATCH_MS, () => {
+      const why = this.#reasonToStop();
+      if (why !== null) this.stop(why);
+    });
+  }
+
+  /** Why the sweep must not go on, whoever is at fault; `null` while it may. */
+  #reasonToStop(): string | null {
+    const { clock } = this.#services;
+    const nowMs = clock.nowMs();
+    const { request, limits } = this.#book.order;
+    const { leaseSeconds } = request;
+    if (nowMs - this.#book.row().startedMs > limits.minutes * 60_000)
+      return `stopped by limit: ${limits.minutes} minutes are over`;
+    if (leaseSeconds !== undefined && nowMs - this.#askedMs > leaseSeconds * 1000)
+      return `stopped: nobody has asked about it for ${leaseSeconds} s`;
+    return this.#lost() ?? this.#guarded(nowMs);
+  }
+
+  #lost(): string | null {
+    const { replicas } = this.#services;
+    const replica = this.#replica;
+    const lost = this.#hold?.lost ?? null;
+    if (lost !== null) return `stopped: ${lost}`;
+    if (replicas.find(replica.id) !== replica) return "stopped: the replica was removed";
+    if (replica.state === "disabled") return "stopped: the replica was disabled";
+    const { lastProbe } = replica.view();
+    const isGone = lastProbe?.ok === false && lastProbe.message.includes("refused");
+    return isGone ? `stopped: the engine does not answer (${lastProbe.message})` : null;
+  }
+
+  #guarded(nowMs: number): string | null {
+    const { telemetry } = this.#services;
+    const { guards, request, inFlightMax, model } = this.#book.order;
+    if (guards !== null && this.#guards !== null) {
+      const reading = this.#guards.read(nowMs, { now: this.#synthetic, max: inFlightMax });
+      this.#book.guard = reading;
+      const fired = guardFired(reading, guards);
+      return fired === null ? null : `stopped by guard: ${fired}`;
+    }
+    if (request.force === true || othersServe(this.#services.replicas, this.#replica, model))
+      return null;
+    const isAsked = telemetry.traffic.window(WATCH_MS * 10, { population: "real" }).started > 0;
+    return isAsked ? "stopped by guard: users came and no other replica serves them" : null;
+  }
+
+  /** Beside what the sweep itself wrote: what only the proxy knows of it. */
+  async #keep(): Promise<void> {
+    const { directory, finished, summary: _summary, plan: _plan, ...rest } = this.#book.view();
+    if (directory === null) return;
+    const points = finished.map(({ point, ...beside }) => ({ pointId: point.pointId, ...beside }));
+    const document = { schemaVersion: 1, ...rest, points };
+    try {
+      await writeFile(join(directory, "embedded.json"), `${JSON.stringify(document, null, 2)}\n`);
+    } catch (error) {
+      this.#book.warn(`embedded.json could not be written: ${String(error)}`);
+    }
+  }
+
+  #tell(kind: FleetEventKind, message: string): void {
+    const { clock, telemetry } = this.#services;
+    telemetry.feed.event({ atMs: clock.nowMs(), kind, subject: this.id, message });
+  }
+}
+
+/** Whether another replica could take this one's users. */
+export function othersServe(replicas: ReplicaSet, replica: Replica, model: string): boolean {
+  return [...replicas.all()].some(
+    (other) =>
+      other !== replica &&
+      other.available &&
+      other.breakers.of(model).admits &&
+      (other.models.length === 0 || other.models.includes(model)),
+  );
+}

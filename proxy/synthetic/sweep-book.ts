@@ -1,0 +1,180 @@
+import type { PointProgress, SweepEvent } from "../../load/sweep/events.ts";
+import { estimateMs } from "../../load/sweep/estimate.ts";
+import type { Capacity, ShapeSummary, Subject, SweepSummary } from "../../load/results/summary.ts";
+import type { SweepOrder } from "./sweep-order.ts";
+import type {
+  CoTraffic,
+  GuardReading,
+  PathDifference,
+  SweepPoint,
+  SweepRequest,
+  SweepRow,
+  SweepState,
+  SweepView,
+} from "./sweep-view.ts";
+
+/** Warnings kept of one sweep; more would say the same again. */
+const WARNINGS_MAX = 200;
+
+/** Everything one sweep has said so far: a reader of its events, and nothing that measures. */
+export class SweepBook {
+  readonly id: string;
+  readonly order: SweepOrder;
+  state: SweepState = "preparing";
+  because = "finds out how prompts are made for this engine";
+  endedMs: number | null = null;
+  requests = 0;
+  tokens = 0;
+  guard: GuardReading | null = null;
+  summary: SweepSummary | null = null;
+  error: string | null = null;
+  readonly #startedMs: number;
+  #subject: Subject | null = null;
+  #directory: string | null = null;
+  #estimateMs: number;
+  #remainingMs: number | null = null;
+  #progress: PointProgress | null = null;
+  #difference: PathDifference | null = null;
+  readonly #finished: SweepPoint[] = [];
+  readonly #capacities: (Capacity & { readonly shape: string })[] = [];
+  readonly #shapes: ShapeSummary[] = [];
+  readonly #warnings: string[] = [];
+
+  constructor(id: string, order: SweepOrder, startedMs: number) {
+    this.id = id;
+    this.order = order;
+    this.#startedMs = startedMs;
+    this.#estimateMs = estimateMs(order.plan);
+  }
+
+  /** `beside` says what users did during the point that just ended. */
+  hear(event: SweepEvent, beside: (spanMs: number) => CoTraffic): void {
+    switch (event.kind) {
+      case "planned":
+        this.#directory = event.directory;
+        this.#subject = event.subject;
+        this.#estimateMs = event.estimateMs;
+        return;
+      case "point-started":
+        this.#remainingMs = event.remainingMs;
+        this.#progress = null;
+        return;
+      case "progress":
+        this.#progress = event;
+        return;
+      case "point-finished": {
+        const { point } = event;
+        this.#remainingMs = event.remainingMs;
+        this.#progress = null;
+        const spanMs = event.atMs - point.startedMs;
+        this.#finished.push({ point, coTraffic: beside(spanMs), difference: null });
+        for (const warning of point.warnings) this.warn(`${point.pointId}: ${warning}`);
+        return;
+      }
+      case "capacity":
+        this.#capacities.push({ ...event.capacity, shape: event.shape });
+        return;
+      case "shape-finished":
+        this.#shapes.push(event.shape);
+        return;
+      case "note":
+        return this.warn(event.message);
+      case "shape-started":
+      case "ended":
+    }
+  }
+
+  /** What the pairs of a finished point say. */
+  compare(pointId: string, point: PathDifference | null, overall: PathDifference | null): void {
+    const at = this.#finished.findLastIndex((finished) => finished.point.pointId === pointId);
+    const finished = this.#finished[at];
+    if (finished !== undefined) this.#finished[at] = { ...finished, difference: point };
+    this.#difference = overall;
+  }
+
+  warn(message: string): void {
+    if (this.#warnings.length < WARNINGS_MAX) this.#warnings.push(message);
+  }
+
+  get isOver(): boolean {
+    return this.endedMs !== null;
+  }
+
+  row(): SweepRow {
+    const { request, plan, model, path, traffic } = this.order;
+    return {
+      id: this.id,
+      state: this.state,
+      because: this.because,
+      replica: request.replica,
+      model,
+      shapes: plan.workloads.map(({ name }) => name),
+      preset: plan.preset.name,
+      path,
+      traffic,
+      startedMs: this.#startedMs,
+      endedMs: this.endedMs,
+      estimateMs: this.#estimateMs,
+      remainingMs: this.isOver ? null : this.#remainingMs,
+      points: this.#finished.length,
+      requests: this.requests,
+      tokens: this.tokens,
+      headline: this.summary?.headline ?? null,
+    };
+  }
+
+  view(): SweepView {
+    const { request, limits, guards, plan } = this.order;
+    return {
+      ...this.row(),
+      request,
+      command: commandOf(request),
+      limits,
+      guards,
+      guard: this.guard,
+      plan,
+      subject: this.#subject,
+      progress: this.#progress,
+      finished: this.#finished,
+      capacities: this.#capacities,
+      shapeSummaries: this.#shapes,
+      difference: this.#difference,
+      warnings: this.#warnings,
+      directory: this.#directory,
+      error: this.error,
+      summary: this.summary,
+    };
+  }
+}
+
+/** The command line that asks for the same again. */
+export function commandOf(request: SweepRequest): string {
+  const words = ["pitot sweep --replica", quoted(request.replica)];
+  const flag = (name: string, value: string | number | undefined): void => {
+    if (value !== undefined) words.push(`--${name}`, quoted(String(value)));
+  };
+  flag("model", request.model);
+  for (const shape of request.shapes ?? [])
+    flag(/^\d+[x/]\d+$/.test(shape) ? "shape" : "shapes", shape);
+  flag("preset", request.preset);
+  for (const objective of request.objectives ?? []) flag("objective", objective);
+  flag("path", request.path);
+  flag("traffic", request.traffic);
+  flag("share", request.limits?.share);
+  flag("tokens", request.limits?.tokens);
+  flag("minutes", request.limits?.minutes);
+  flag(
+    "guard-ttft",
+    request.guards?.ttftP95Ms === undefined ? undefined : `${request.guards.ttftP95Ms}ms`,
+  );
+  flag("guard-burn", request.guards?.burnRate);
+  flag("guard-in-flight", request.guards?.inFlight);
+  flag("seed", request.seed);
+  if (request.confirm === true) words.push("--confirm");
+  if (request.force === true) words.push("--force");
+  return words.join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w./:@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
