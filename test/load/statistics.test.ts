@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { exponential, normal, seededRandom } from "../../engines/random.ts";
+import { batchMeans } from "../../load/statistics/batch-means.ts";
+import { betaCdf, betaQuantile, logGamma } from "../../load/statistics/beta.ts";
+import { binomialCdf, clopperPearson } from "../../load/statistics/binomial.ts";
+import { designEffect, effectiveSize } from "../../load/statistics/design-effect.ts";
+import { fitLine } from "../../load/statistics/line.ts";
+import { percentileInterval } from "../../load/statistics/order-interval.ts";
+import { ascending, percentile } from "../../load/statistics/percentile.ts";
+import { studentQuantile } from "../../load/statistics/student.ts";
+
+test.each([
+  [0.5, 0.5723649429247001],
+  [1, 0],
+  [5, Math.log(24)],
+  [100, 359.1342053695754],
+])("ln Γ(%d) is %d", (x, wanted) => {
+  expect(logGamma(x)).toBeCloseTo(wanted, 10);
+});
+
+// Sums of binomial masses, by hand.
+test.each([
+  [0.3, 2, 3, 0.3483],
+  [0.5, 0.5, 0.5, 0.5],
+  [0.9, 20, 2, 0.3647],
+])("the beta distribution at %d with (%d, %d) is %d", (x, a, b, wanted) => {
+  expect(betaCdf(x, a, b)).toBeCloseTo(wanted, 3);
+  expect(betaQuantile(betaCdf(x, a, b), a, b)).toBeCloseTo(x, 9);
+});
+
+// Any table of the t distribution.
+test.each([
+  [0.975, 2, 4.303],
+  [0.975, 4, 2.776],
+  [0.975, 9, 2.262],
+  [0.95, 19, 1.729],
+  [0.99, 19, 2.539],
+])("Student's t at %d with %d degrees is %d", (probability, freedom, wanted) => {
+  expect(studentQuantile(probability, freedom)).toBeCloseTo(wanted, 3);
+});
+
+test.each([
+  [3, 10, 0.5, 0.171875],
+  [0, 20, 0.1, 0.9 ** 20],
+  [10, 10, 0.3, 1],
+  [-1, 10, 0.3, 0],
+])("at most %d of %d at %d has probability %d", (k, n, p, wanted) => {
+  expect(binomialCdf(k, n, p)).toBeCloseTo(wanted, 10);
+});
+
+describe("Clopper–Pearson", () => {
+  // A pass at 95 % needs no violation among 59, one among 93, two among 124; for 1 % 299, 473, 628; for 10 % 29, 46, 61.
+  test.each([
+    [0.05, 0, 59],
+    [0.05, 1, 93],
+    [0.05, 2, 124],
+    [0.01, 0, 299],
+    [0.01, 1, 473],
+    [0.01, 2, 628],
+    [0.1, 0, 29],
+    [0.1, 1, 46],
+    [0.1, 2, 61],
+  ])(
+    "shows a share of at most %d with %d violations from %d requests on",
+    (share, violations, n) => {
+      expect(clopperPearson(violations, n, 0.95).upper).toBeLessThanOrEqual(share);
+      expect(clopperPearson(violations, n - 1, 0.95).upper).toBeGreaterThan(share);
+    },
+  );
+
+  test("knows nothing from nothing", () => {
+    expect(clopperPearson(0, 0, 0.95)).toEqual({ lower: 0, upper: 1 });
+  });
+});
+
+describe("the interval of a percentile", () => {
+  const ranks = (n: number): number[] => Array.from({ length: n }, (_, index) => index + 1);
+
+  test("of a median of 100 lies between the 40th and the 61st value", () => {
+    expect(percentileInterval(ranks(100), 0.5)).toEqual({ low: 40, high: 61 });
+  });
+
+  test("has no upper end when the samples give none", () => {
+    expect(percentileInterval(ranks(50), 0.95)?.high).toBe(Infinity);
+  });
+
+  test("is nothing for too few", () => {
+    expect(percentileInterval(ranks(3), 0.5)).toBeNull();
+  });
+
+  test("grows with the dependence of its values", () => {
+    const [independent, dependent] = [
+      percentileInterval(ranks(1000), 0.5)!,
+      percentileInterval(ranks(1000), 0.5, 100)!,
+    ];
+    expect(dependent.high - dependent.low).toBeGreaterThan(
+      2.5 * (independent.high - independent.low),
+    );
+  });
+
+  test("holds the true median in 95 of 100 samples", () => {
+    let held = 0;
+    for (let seed = 0; seed < 400; seed++) {
+      const random = seededRandom(seed);
+      const sample = ascending(Array.from({ length: 80 }, () => exponential(random, 1)));
+      const interval = percentileInterval(sample, 0.5)!;
+      if (interval.low <= Math.LN2 && Math.LN2 <= interval.high) held++;
+    }
+    expect(held / 400).toBeGreaterThan(0.93);
+  });
+});
+
+/** A first-order autoregressive series: each value remembers `memory` of the last. */
+function series(memory: number, seed: number, length = 2000): Float64Array {
+  const random = seededRandom(seed);
+  const values = new Float64Array(length);
+  let value = 0;
+  for (let index = 0; index < length; index++) {
+    value = memory * value + normal(random);
+    values[index] = value;
+  }
+  return values;
+}
+
+describe("dependence", () => {
+  test("counts independent values for what they are", () => {
+    const effects = Array.from({ length: 40 }, (_, seed) => designEffect(series(0, seed)));
+    expect(ascending(effects)[20]).toBeLessThan(1.6);
+  });
+
+  test("counts a series with a memory of 0.9 for about a nineteenth", () => {
+    const effects = Array.from({ length: 40 }, (_, seed) => designEffect(series(0.9, seed, 8000)));
+    const median = ascending(effects)[20]!;
+    expect(median).toBeGreaterThan(12);
+    expect(median).toBeLessThan(32);
+    expect(effectiveSize(8000, median, 0.95)).toBeLessThan(8000 / 12);
+  });
+
+  test("the naive interval of a mean misses the truth where batch means hold it", () => {
+    let [held, naive] = [0, 0];
+    for (let seed = 0; seed < 200; seed++) {
+      const values = series(0.95, seed, 4000);
+      const { mean, halfWidth } = batchMeans(values)!;
+      if (Math.abs(mean) <= halfWidth) held++;
+      const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 3999);
+      if (Math.abs(mean) <= (1.96 * sd) / Math.sqrt(4000)) naive++;
+    }
+    expect(held / 200).toBeGreaterThan(0.88);
+    expect(naive / 200).toBeLessThan(0.5);
+  });
+});
+
+test("a percentile of values that never came is never finite, and never no number", () => {
+  expect(percentile([1, 2, Infinity, Infinity], 0.5)).toBe(Infinity);
+  expect(percentile([1, 2, 3, Infinity], 0.5)).toBe(2.5);
+  expect(percentile([1, Infinity, Infinity], 1)).toBe(Infinity);
+});
+
+test("a line through a slope finds it, and none through a single time", () => {
+  expect(fitLine([0, 1, 2, 3], [1, 3, 5, 7])?.slope).toBeCloseTo(2);
+  expect(fitLine([1, 1, 1], [1, 2, 3])).toBeNull();
+});
