@@ -15,14 +15,21 @@ const CORRELATION_MAX = 0.9;
  * of their mean grows by (1 + r) / (1 − r), as that of any first-order autoregressive series. At least 1.
  */
 export function designEffect(values: ArrayLike<number>): number {
+  return values.length < VALUES_MIN ? 1 : effectOf(ranksOf(values));
+}
+
+/** The same of zeros and ones, whose ranks are as good as themselves. */
+export function designEffectOfShare(ones: Float64Array): number {
+  return ones.length < VALUES_MIN ? 1 : effectOf(ones);
+}
+
+function effectOf(values: Float64Array): number {
   const n = values.length;
-  if (n < VALUES_MIN) return 1;
-  const ranks = ranksOf(values);
-  const spread = variance(ranks);
+  const spread = variance(values);
   if (spread === 0) return 1;
   const means = Array.from({ length: BATCHES }, (_, batch) => {
     const from = Math.floor((batch * n) / BATCHES);
-    return average(ranks.subarray(from, Math.floor(((batch + 1) * n) / BATCHES)));
+    return average(values.subarray(from, Math.floor(((batch + 1) * n) / BATCHES)));
   });
   const between = variance(means);
   const r = Math.min(CORRELATION_MAX, Math.max(0, neighbourCorrelation(means, between)));
@@ -55,7 +62,9 @@ function ranksOf(values: ArrayLike<number>): Float64Array {
   const ranks = new Float64Array(values.length);
   for (let index = 0; index < ranks.length; index++) {
     const value = values[index] ?? 0;
-    ranks[index] = (countBelow(sorted, value, false) + countBelow(sorted, value, true)) / 2;
+    const below = countBelow(sorted, value, false);
+    const isTied = sorted[below + 1] === value;
+    ranks[index] = isTied ? (below + countBelow(sorted, value, true)) / 2 : below + 0.5;
   }
   return ranks;
 }

@@ -1,6 +1,6 @@
 import type { ObjectiveVerdict } from "../results/point.ts";
 import { clopperPearson } from "../statistics/binomial.ts";
-import { designEffect, effectiveSize } from "../statistics/design-effect.ts";
+import { designEffect, designEffectOfShare, effectiveSize } from "../statistics/design-effect.ts";
 import type { Objective } from "./objective.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 
@@ -29,7 +29,7 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const over = ratios.map((ratio) => (ratio > 1 ? 1 : 0));
   const violations = over.reduce((sum, one) => sum + one, 0);
   // Violations come in clusters, of which a short window may hold one: then the latencies tell what the count hides.
-  const effect = Math.max(designEffect(over), designEffect(ratios));
+  const effect = Math.max(designEffectOfShare(over), designEffect(ratios));
   const effectiveN = effectiveSize(n, effect, LOOK_CONFIDENCE);
   const share = n === 0 ? 0 : violations / n;
   const shareAllowed = 1 - objective.share;

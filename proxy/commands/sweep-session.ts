@@ -68,7 +68,10 @@ export async function prepareSweep(
   const ceilingEventsPerSecond = flags.selfTest ? await selfTest(generator.workers) : null;
   const environment = environmentOf(generator.workers, ceilingEventsPerSecond);
   const about = { plan, subject, environment, prompts: material.kind };
-  const { folder, points, bad } = claim({
+  const close = async (): Promise<void> => {
+    await Promise.all([generator.close(), opened.target.close()]);
+  };
+  const { folder, points, bad } = await claimOr(close, {
     earlier: earlier?.directory ?? null,
     out: flags.out,
     about,
@@ -94,9 +97,6 @@ export async function prepareSweep(
     ceilingEventsPerSecond,
     finished: points,
     signal,
-  };
-  const close = async (): Promise<void> => {
-    await Promise.all([generator.close(), opened.target.close()]);
   };
   return {
     run: (sweep) => runKept(folder, close, (listeners) => sweep({ ...options, ...listeners })),
@@ -148,11 +148,29 @@ function earlierRun(name: string, out: string): Earlier {
   }
 }
 
-function claim(options: {
+interface Claim {
   readonly earlier: string | null;
   readonly out: string;
   readonly about: Pick<RunManifest, "plan" | "subject" | "environment" | "prompts">;
-}): { folder: RunFolder; points: readonly Point[]; bad: readonly BadLine[] } {
+}
+
+interface Claimed {
+  readonly folder: RunFolder;
+  readonly points: readonly Point[];
+  readonly bad: readonly BadLine[];
+}
+
+/** Claims the folder; threads that were started do not outlive a refusal. */
+async function claimOr(close: () => Promise<void>, options: Claim): Promise<Claimed> {
+  try {
+    return claim(options);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function claim(options: Claim): Claimed {
   const startedAt = new Date(systemClock.nowMs());
   try {
     if (options.earlier !== null) {

@@ -18,7 +18,7 @@ function preset(ratio: number): Preset {
     ladder: { ...standard.ladder, windowMsMin: 3_000, windowMsMax: 6_000 },
     envelope: [0.3, 0.6, 0.8, 0.9, 1.1],
     window: { windowMsMin: 10_000, windowMsMax: 200_000, requests: 130 },
-    refine: { probes: 8, extend: 3, ratio },
+    refine: { probes: 8, extend: 6, ratio },
     budgetMs: Infinity,
   };
 }
@@ -41,7 +41,7 @@ test("the exact wait of an M/D/1 queue agrees with one that is played out", () =
 });
 
 describe("the capacity of an M/D/1 queue", () => {
-  test("lies within the interval in at least 95 of 100 sweeps, none of them wider than asked", async () => {
+  test("lies within the interval in at least 95 of 100 sweeps, hardly one wider than asked", async () => {
     const truth = trueCapacity(50 - SERVICE_MS, 0.5, SERVICE_MS);
     let [held, wide] = [0, 0];
     for (let seed = 1; seed <= 100; seed++) {
@@ -57,10 +57,13 @@ describe("the capacity of an M/D/1 queue", () => {
 
   test("is found within 5 % by a sweep that may take its time", async () => {
     const truth = trueCapacity(50 - SERVICE_MS, 0.5, SERVICE_MS);
-    const [capacity] = (await capacityOf(4, 1.05, "ttft_p50<=50ms")).shapes[0]!.capacities;
-    expect(capacity!.passRatePerSecond).toBeLessThanOrEqual(truth);
-    expect(capacity!.failRatePerSecond).toBeGreaterThanOrEqual(truth);
-    expect(capacity!.failRatePerSecond! / capacity!.passRatePerSecond!).toBeLessThanOrEqual(1.0501);
+    for (const seed of [1, 2, 3]) {
+      const [capacity] = (await capacityOf(seed, 1.05, "ttft_p50<=50ms")).shapes[0]!.capacities;
+      const [pass, fail] = [capacity!.passRatePerSecond!, capacity!.failRatePerSecond!];
+      expect(pass).toBeLessThanOrEqual(truth);
+      expect(fail).toBeGreaterThanOrEqual(truth);
+      expect(fail / pass).toBeLessThanOrEqual(1.05);
+    }
   }, 60_000);
 
   test("is not reachable where one request alone is too slow, and the lone request is the proof", async () => {
