@@ -84,7 +84,7 @@ export const presets = {
     window: { windowMsMin: 12_000, windowMsMax: 45_000, requests: 64 },
     refine: { probes: 2, extend: 1, ratio: 1.15 },
     repeats: 1,
-    budgetMs: 6 * 60_000,
+    budgetMs: 5.5 * 60_000,
   },
   standard: {
     name: "standard",
@@ -104,7 +104,7 @@ export const presets = {
     window: { windowMsMin: 20_000, windowMsMax: 120_000, requests: 130 },
     refine: { probes: 5, extend: 3, ratio: 1.05 },
     repeats: 1,
-    budgetMs: 22 * 60_000,
+    budgetMs: 20 * 60_000,
   },
   full: {
     name: "full",

@@ -5,10 +5,16 @@ import type { Objective } from "./objective.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 
 /**
- * One-sided confidence of a single verdict. A point is looked at up to five times while it is extended, and a capacity
- * has two ends: at 99 % each look, all of them together still keep about 95 %.
+ * One-sided confidence of a single verdict. A point is looked at several times while it is extended, and a capacity has
+ * two ends: at 99.5 % each look, all of them together still keep 95 %.
  */
-export const LOOK_CONFIDENCE = 0.99;
+export const LOOK_CONFIDENCE = 0.995;
+
+/**
+ * Fewer independent requests than this and the window is so short against the queue's memory that how much they depend
+ * on each other cannot be told from it either.
+ */
+const EFFECTIVE_MIN = 40;
 
 /** Stands for "never" among ratios that are sorted and subtracted. */
 const NEVER = 1e12;
@@ -34,10 +40,12 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const share = n === 0 ? 0 : violations / n;
   const shareAllowed = 1 - objective.share;
   const { lower, upper } = clopperPearson(share * effectiveN, effectiveN, LOOK_CONFIDENCE);
-  const isFailing = lower > shareAllowed || (judged.fellBehind && share > shareAllowed);
+  const isEnough = effectiveN >= Math.min(EFFECTIVE_MIN, n);
+  const isFailing =
+    (isEnough && lower > shareAllowed) || (judged.fellBehind && share > shareAllowed);
   return {
     objective: objective.text,
-    verdict: isFailing ? "fail" : upper <= shareAllowed ? "pass" : "undecided",
+    verdict: isFailing ? "fail" : isEnough && upper <= shareAllowed ? "pass" : "undecided",
     n,
     violations,
     effectiveN,
@@ -47,22 +55,20 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   };
 }
 
-/** Bounds of few, correlated requests wander: not before they are narrow is it said that more would not help. */
-const HOPELESS_OF_MIN = 30;
-/** The observed share may be off by about as much as the bound reaches: so much longer must the way be. */
-const HOPELESS_BY = 2;
+/** Not before a quarter of the time there is has shown it: shares of a short window wander. */
+const HOPELESS_LONGER_MAX = 4;
 
 /**
  * True when holding the point `longer` times as long would most likely not decide it: a bound's distance from the
  * observed share shrinks with the root of the time, and even then reaches over what is allowed.
  */
 export function isHopeless(verdict: ObjectiveVerdict, longer: number): boolean {
-  const { n, violations, effectiveN, shareLow, shareHigh, shareAllowed } = verdict;
-  if (n === 0 || effectiveN < HOPELESS_OF_MIN) return false;
+  const { n, violations, shareLow, shareHigh, shareAllowed } = verdict;
+  if (n === 0 || longer > HOPELESS_LONGER_MAX) return false;
   const share = violations / n;
   const distance = Math.abs(share - shareAllowed);
   const reach = share > shareAllowed ? share - shareLow : shareHigh - share;
-  return reach / Math.sqrt(longer) > HOPELESS_BY * distance;
+  return reach / Math.sqrt(longer) > distance;
 }
 
 /** Largest latency of a request over its limit: above 1 it violates. `null` when none of the latencies is defined for it. */

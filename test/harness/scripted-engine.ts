@@ -1,6 +1,7 @@
 import type { Exchange, Outcome } from "../../engines/exchange.ts";
 import type { VirtualClock } from "../../engines/virtual-clock.ts";
 import type { PlannedPrompt, Target } from "../../load/target.ts";
+import { plainExchange } from "./plain-exchange.ts";
 
 export interface ScriptedOptions {
   readonly clock: VirtualClock;
@@ -142,48 +143,18 @@ export class ScriptedEngine implements Target {
     return slower !== undefined && clock.nowMs() >= slower.fromMs ? slower.factor : 1;
   }
 
-  #record({ prompt, sentMs, n }: Waiting, outcome: Outcome, times: readonly number[]): Exchange {
-    const { clock, countedBy = "usage", cachedTokens, tokensMax = Infinity } = this.#options;
-    const nowMs = clock.nowMs();
-    const { plannedMs } = prompt;
-    return {
+  #record({ prompt, sentMs, n }: Waiting, outcome: Outcome, timesMs: readonly number[]): Exchange {
+    const { clock, countedBy = "usage", cachedTokens = null, tokensMax = Infinity } = this.#options;
+    return plainExchange({
       id: String(n),
-      origin: "synthetic",
-      route: prompt.route,
-      model: "m",
-      streamed: true,
-      replica: "scripted",
-      engine: "openai",
-      times: {
-        startedMs: plannedMs,
-        receivedMs: null,
-        routedMs: sentMs,
-        connectedMs: sentMs,
-        headersMs: null,
-        firstByteMs: times[0] ?? null,
-        firstTokenMs: times[0] ?? null,
-        lastTokenMs: times.at(-1) ?? null,
-        endedMs: nowMs,
-      },
-      tokens: {
-        input: prompt.inputTokens,
-        output: times.length === 0 ? null : Math.min(prompt.outputTokens, tokensMax),
-        cachedInput: cachedTokens ?? null,
-        reasoning: null,
-        countedBy,
-      },
+      prompt,
+      sentMs,
+      endedMs: clock.nowMs(),
       outcome,
-      status: 200,
-      attempts: [],
-      decision: null,
-      outputOffsetsMs: Float32Array.from(times, (ms) => ms - plannedMs),
-      outputEvents: times.length,
-      bytesIn: 0,
-      bytesOut: 0,
-      label: prompt.label,
-      client: null,
-      savedTokens: null,
-      session: null,
-    };
+      timesMs,
+      outputTokens: timesMs.length === 0 ? null : Math.min(prompt.outputTokens, tokensMax),
+      cachedTokens,
+      countedBy,
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { VirtualClock } from "../../engines/virtual-clock.ts";
+import type { VirtualClock } from "../../engines/virtual-clock.ts";
 import { noHealth } from "../../load/generator/health.ts";
 import { plainWorkload } from "../../load/prompts/workload.ts";
 import type { Shape } from "../../load/prompts/shape.ts";

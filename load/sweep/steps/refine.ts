@@ -1,14 +1,23 @@
 import type { Objective } from "../objective.ts";
 import type { PointTask } from "../plan.ts";
 import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
-import { hasPoint, isOverBudget, rounded, type ShapeState, taskOf } from "../shape-state.ts";
+import {
+  hasPoint,
+  isOverBudget,
+  rounded,
+  type ShapeState,
+  spentMs,
+  taskOf,
+} from "../shape-state.ts";
 
 /** An end that stays open is tried this many times, each a step further out. */
 const OPEN_ENDS_MAX = 2;
 /** A rate that is new but closer to a known one than this would teach nothing. */
 const CLOSEST = 1.002;
+/** This close to where the capacity most likely is, a probe would stay open. */
+const NEAR = 1.01;
 /** From a rate that stayed open the next one is at least so far. */
-const PAST_OPEN = 1.008;
+const PAST_OPEN = 1.004;
 
 /** Closes in on the capacity of each objective in turn, by halving in the logarithm of the rate. */
 export function refine(state: ShapeState): PointTask | null {
@@ -40,7 +49,7 @@ function nextRate(state: ShapeState, objective: Objective): number | null {
  */
 export function rateWithin(tried: readonly Tried[], ratio: number): number | null {
   // A little less than half the width to each side.
-  const step = Math.sqrt(ratio) * 0.999;
+  const step = Math.sqrt(ratio) * 0.9999;
   const { pass, fail, open, lowest, highest } = bracketOf(tried);
   if (pass === null && fail === null && open.length === 0) return lowest;
   if (pass === null) return open.length < OPEN_ENDS_MAX && lowest !== fail ? lowest : null;
@@ -49,8 +58,14 @@ export function rateWithin(tried: readonly Tried[], ratio: number): number | nul
   }
   if (fail / pass <= ratio) return null;
   const likely = likelyCapacity(tried, pass, fail);
-  const below = outward(likely / step, open, 1 / PAST_OPEN);
-  const above = outward(likely * step, open, PAST_OPEN);
+  // One end found, the other lies a width from it: where the likely capacity has moved since does not matter.
+  const [fromFail, fromPass] = [fail / step ** 2, pass * step ** 2];
+  const isFailClose = fail / likely < step * NEAR;
+  const isPassClose = likely / pass < step * NEAR;
+  const wantedBelow = isFailClose ? Math.min(fromFail, likely / NEAR) : likely / step;
+  const wantedAbove = isPassClose ? Math.max(fromPass, likely * NEAR) : likely * step;
+  const below = outward(wantedBelow, open, 1 / PAST_OPEN);
+  const above = outward(wantedAbove, open, PAST_OPEN);
   // The side that leaves more unknown comes first.
   const sides = [
     { rate: below > pass * CLOSEST ? below : null, gap: likely / pass },
@@ -74,6 +89,8 @@ function spentOn({ points }: ShapeState, objective: Objective): number {
 function probe(state: ShapeState, objective: Objective, ratePerSecond: number): PointTask {
   const { arrivals, cv, preset } = state.plan;
   const rate = rounded(ratePerSecond);
+  // What is left, but for the closing point.
+  const leftMs = preset.budgetMs - spentMs(state.points) - 2 * preset.window.windowMsMin;
   const { windowMsMin, windowMsMax, requests } = preset.window;
   return taskOf(state, {
     name: `${state.workload.name}/refine(${objective.text})-r${rate}`,
@@ -81,7 +98,7 @@ function probe(state: ShapeState, objective: Objective, ratePerSecond: number): 
     load: { mode: "open", arrivals, ratePerSecond: rate, cv },
     stop: {
       windowMsMin,
-      windowMsMax: windowMsMax * preset.refine.extend,
+      windowMsMax: Math.max(windowMsMin, Math.min(windowMsMax * preset.refine.extend, leftMs)),
       requests,
       decide: [objective],
     },

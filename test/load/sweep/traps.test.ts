@@ -1,6 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { e2eMs, tpotMs, ttftMs, ttfbMs } from "../../../engines/exchange.ts";
-import { ExchangeTimer } from "../../../engines/exchange-timer.ts";
 import { engines } from "../../../engines/index.ts";
 import { seededRandom } from "../../../engines/random.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
@@ -19,55 +17,6 @@ const open = (
   ratePerSecond: number,
   arrivals: (Load & { mode: "open" })["arrivals"] = "constant",
 ): Load => ({ mode: "open", arrivals, ratePerSecond, cv: 1 });
-
-/** One answer fed to the timer piece by piece at given moments. */
-function answered(pieces: readonly (readonly [atMs: number, text: string])[]) {
-  const clock = new VirtualClock();
-  const timer = new ExchangeTimer(
-    {
-      id: "x",
-      origin: "synthetic",
-      route: "chat",
-      model: "m",
-      streamed: true,
-      startedMs: 0,
-      bytesIn: 0,
-    },
-    clock,
-  );
-  timer.routed("e", engines.vllm, null);
-  timer.connected();
-  timer.headers(200, "text/event-stream");
-  for (const [atMs, text] of pieces) {
-    clock.advance(atMs - clock.nowMs());
-    timer.chunk(Buffer.from(text));
-  }
-  return timer.end({ kind: "answered" });
-}
-
-const delta = (fields: object, reason: string | null = null): string =>
-  `data: ${JSON.stringify({ choices: [{ index: 0, delta: fields, finish_reason: reason }] })}\n\n`;
-const DONE = "data: [DONE]\n\n";
-
-test("trap 1: the role chunk is no token; the naive clock stops at the first chunk", () => {
-  const exchange = answered([
-    [5, delta({ role: "assistant", content: "" })],
-    [200, delta({ content: "Hi" }, "stop") + DONE],
-  ]);
-  expect(ttftMs(exchange)).toBe(200);
-  const naive = ttfbMs(exchange);
-  expect(naive).toBe(5);
-});
-
-test("trap 2: reasoning is output: its first token is the first token; the naive clock waits for the answer", () => {
-  const exchange = answered([
-    [100, delta({ reasoning_content: "Hm" })],
-    [900, delta({ content: "Hi" }, "stop") + DONE],
-  ]);
-  expect(ttftMs(exchange)).toBe(100);
-  const naive = exchange.times.lastTokenMs;
-  expect(naive).toBe(900);
-});
 
 test("trap 3: four tokens an event: ITL is per token, ICL per event; the naive ITL is four times too long", async () => {
   const clock = new VirtualClock();
@@ -130,7 +79,6 @@ test("trap 6: the TPOT of one token is not defined; the naive zero would drag th
   const target = new ScriptedEngine({ clock, ttftMs: 10 });
   const point = await pointVirtually(clock, target, { load: open(5) });
   expect(point.tpotMs).toMatchObject({ n: 0, p50: null, mean: null });
-  expect(tpotMs(answered([[10, delta({ content: "a" }, "length") + DONE]]))).toBeNull();
 });
 
 test("trap 7: an engine that stops early is flagged, and rates use what came; the naive rate uses what was asked", async () => {
@@ -232,33 +180,6 @@ describe("trap 14: a point at which the generator was the limit is refused", () 
   });
 });
 
-test("trap 15: an event cut in mid-character, several in one read and a comment are read as they were written", () => {
-  const whole = `: ping\r\n\r\n${delta({ content: "Zürich" }).replaceAll("\n", "\r\n")}${delta({ content: "!" }, "stop")}${DONE}`;
-  const bytes = Buffer.from(whole);
-  const cut = bytes.indexOf("ü") + 1;
-  const clock = new VirtualClock();
-  const timer = new ExchangeTimer(
-    {
-      id: "x",
-      origin: "synthetic",
-      route: "chat",
-      model: "m",
-      streamed: true,
-      startedMs: 0,
-      bytesIn: 0,
-    },
-    clock,
-  );
-  timer.routed("e", engines.vllm, null);
-  timer.headers(200, "text/event-stream");
-  timer.chunk(bytes.subarray(0, cut));
-  timer.chunk(bytes.subarray(cut));
-  const exchange = timer.end({ kind: "answered" });
-  expect(exchange).toMatchObject({ outputEvents: 2, outcome: { kind: "completed" } });
-  const naive = 2; // reads
-  expect(naive).not.toBe(3); // events and comment
-});
-
 test("trap 16: without usage counts are estimated and said to be", async () => {
   const clock = new VirtualClock();
   const target = new ScriptedEngine({ clock, ttftMs: 5, countedBy: "events" });
@@ -326,9 +247,6 @@ test.each([
       if (event.kind === "point-started" && event.task.stage === "repeat") {
         clock.advance(Math.max(0, 90_000 - clock.nowMs()));
       }
-      if (event.kind === "point-finished" && event.point.stage === "envelope") {
-        expect(clock.nowMs()).toBeLessThan(90_000);
-      }
     },
   });
   expect(summary.shapes[0]?.drift?.drifted).toBe(drifted);
@@ -370,32 +288,4 @@ test("trap 20: the same seed plans the same arrivals and the same prompts, byte 
   expect(first.length).toBeGreaterThan(10_000);
   expect(await sent(500, 1)).toBe(first);
   expect(await sent(5, 2)).not.toBe(first);
-});
-
-test("TTFT and ITL of a scripted engine are recovered within 1 ms and 2 %", async () => {
-  const clock = new VirtualClock();
-  const target = new ScriptedEngine({ clock, ttftMs: 173, itlMs: 11.3 });
-  const shape = { inputTokens: 8, outputTokens: 50 };
-  const point = await pointVirtually(clock, target, { load: open(7, "poisson"), shape });
-  expect(Math.abs(point.ttftMs.p50! - 173)).toBeLessThan(1);
-  expect(Math.abs(point.itlMs.p50! - 11.3) / 11.3).toBeLessThan(0.02);
-  expect(Math.abs(point.tpotMs.p50! - 11.3) / 11.3).toBeLessThan(0.02);
-  expect(Math.abs(point.e2eMs.p50! - (173 + 49 * 11.3))).toBeLessThan(1);
-  expect(point.littleError).toBeLessThan(0.05);
-  expect(e2eMs(answered([[10, delta({ content: "a" }, "stop") + DONE]]))).toBe(10);
-});
-
-test("percentiles are of requests planned in the window: those too slow to end in it are not forgotten", async () => {
-  const clock = new VirtualClock();
-  // Over capacity: the longer the run, the longer the wait.
-  const target = new ScriptedEngine({ clock, serviceMs: 10 });
-  const point = await pointVirtually(clock, target, { load: open(150) });
-  expect(point.saturated).toBe(true);
-  expect(point.flags).toContain("saturated");
-  // Those still waiting at the end sort last, as longer than waited for: the p95 lies among them and is no number.
-  expect(point.censored).toBeGreaterThan(500);
-  expect(point.ttftMs).toMatchObject({ p95: null, max: null });
-  expect(point.ttftMs.p50).toBeGreaterThan(3_000);
-  const naive = point.completed / point.n;
-  expect(naive).toBeLessThan(0.8);
 });
