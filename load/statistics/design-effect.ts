@@ -15,25 +15,40 @@ const CORRELATION_MAX = 0.9;
  * of their mean grows by (1 + r) / (1 − r), as that of any first-order autoregressive series. At least 1.
  */
 export function designEffect(values: ArrayLike<number>): number {
-  return values.length < VALUES_MIN ? 1 : effectOf(ranksOf(values));
+  return designEffects(values).lasting;
+}
+
+/** How much dependence there is within the batches of a run, and how much when batches remember each other too. */
+export interface DesignEffects {
+  /** From the spread of batch means alone. */
+  readonly within: number;
+  /** The same, corrected for what lasts longer than a batch. */
+  readonly lasting: number;
+}
+
+const INDEPENDENT: DesignEffects = { within: 1, lasting: 1 };
+
+export function designEffects(values: ArrayLike<number>): DesignEffects {
+  return values.length < VALUES_MIN ? INDEPENDENT : effectsOf(ranksOf(values));
 }
 
 /** The same of zeros and ones, whose ranks are as good as themselves. */
-export function designEffectOfShare(ones: Float64Array): number {
-  return ones.length < VALUES_MIN ? 1 : effectOf(ones);
+export function designEffectsOfShare(ones: Float64Array): DesignEffects {
+  return ones.length < VALUES_MIN ? INDEPENDENT : effectsOf(ones);
 }
 
-function effectOf(values: Float64Array): number {
+function effectsOf(values: Float64Array): DesignEffects {
   const n = values.length;
   const spread = variance(values);
-  if (spread === 0) return 1;
+  if (spread === 0) return INDEPENDENT;
   const means = Array.from({ length: BATCHES }, (_, batch) => {
     const from = Math.floor((batch * n) / BATCHES);
     return average(values.subarray(from, Math.floor(((batch + 1) * n) / BATCHES)));
   });
   const between = variance(means);
   const r = Math.min(CORRELATION_MAX, Math.max(0, neighbourCorrelation(means, between)));
-  return Math.max(1, ((between * (n / BATCHES)) / spread) * ((1 + r) / (1 - r)));
+  const within = (between * (n / BATCHES)) / spread;
+  return { within: Math.max(1, within), lasting: Math.max(1, within * ((1 + r) / (1 - r))) };
 }
 
 /**

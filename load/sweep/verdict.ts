@@ -1,6 +1,6 @@
 import type { ObjectiveVerdict } from "../results/point.ts";
 import { clopperPearson } from "../statistics/binomial.ts";
-import { designEffect, designEffectOfShare, effectiveSize } from "../statistics/design-effect.ts";
+import { designEffects, designEffectsOfShare, effectiveSize } from "../statistics/design-effect.ts";
 import type { Objective } from "./objective.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 
@@ -35,17 +35,22 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const over = ratios.map((ratio) => (ratio > 1 ? 1 : 0));
   const violations = over.reduce((sum, one) => sum + one, 0);
   // Violations come in clusters, of which a short window may hold one: then the latencies tell what the count hides.
-  const effect = Math.max(designEffectOfShare(over), designEffect(ratios));
-  const effectiveN = effectiveSize(n, effect, LOOK_CONFIDENCE);
+  const [counts, latencies] = [designEffectsOfShare(over), designEffects(ratios)];
   const share = n === 0 ? 0 : violations / n;
   const shareAllowed = 1 - objective.share;
-  const { lower, upper } = clopperPearson(share * effectiveN, effectiveN, LOOK_CONFIDENCE);
-  const isEnough = effectiveN >= Math.min(EFFECTIVE_MIN, n);
-  const isFailing =
-    (isEnough && lower > shareAllowed) || (judged.fellBehind && share > shareAllowed);
+  const lasting = Math.max(counts.lasting, latencies.lasting);
+  const effectiveN = effectiveSize(n, lasting, LOOK_CONFIDENCE);
+  const { upper } = clopperPearson(share * effectiveN, effectiveN, LOOK_CONFIDENCE);
+  // A queue that started empty and is still filling hides violations, never makes them: against a rate its slow growth
+  // need not be held, in favour of one it must.
+  const within = Math.max(counts.within, latencies.within);
+  const filling = effectiveSize(n, within, LOOK_CONFIDENCE);
+  const { lower } = clopperPearson(share * filling, filling, LOOK_CONFIDENCE);
+  const isFailing = lower > shareAllowed || (judged.fellBehind && share > shareAllowed);
+  const isPassing = upper <= shareAllowed && effectiveN >= Math.min(EFFECTIVE_MIN, n);
   return {
     objective: objective.text,
-    verdict: isFailing ? "fail" : isEnough && upper <= shareAllowed ? "pass" : "undecided",
+    verdict: isFailing ? "fail" : isPassing ? "pass" : "undecided",
     n,
     violations,
     effectiveN,
