@@ -48,8 +48,8 @@ function nextRate(state: ShapeState, objective: Objective): number | null {
  * below and a little above where it most likely is. A rate that stayed open is passed by a step.
  */
 export function rateWithin(tried: readonly Tried[], ratio: number): number | null {
-  // A little less than half the width to each side.
-  const step = Math.sqrt(ratio) * 0.9999;
+  // A little less than half the width to each side: rates are rounded.
+  const step = Math.sqrt(ratio) * 0.999;
   const { pass, fail, open, lowest, highest } = bracketOf(tried);
   if (pass === null && fail === null && open.length === 0) return lowest;
   if (pass === null) return open.length < OPEN_ENDS_MAX && lowest !== fail ? lowest : null;
