@@ -94,4 +94,21 @@ describe("SGLang", () => {
       expect((await ask(engine, "/flush_cache", {})).status).toBe(200);
     });
   });
+
+  test("hides a full queue inside a stream's 200, with usage and an end, and says 503 otherwise", async () => {
+    await withEngine("sglang", { faults: [{ kind: "queue-full" }] }, async (engine) => {
+      const streamed = await ask(
+        engine,
+        CHAT,
+        chat(5, { stream_options: { include_usage: true } }),
+      );
+      expect(streamed.status).toBe(200);
+      expect(streamed.events[0]?.error).toMatchObject({ type: "SERVICE_UNAVAILABLE", code: 503 });
+      expect(streamed.events.at(-1)?.usage?.completion_tokens).toBe(0);
+      expect(streamed.done).toBe(true);
+      const whole = await ask(engine, CHAT, chat(5, { stream: false }));
+      expect(whole.status).toBe(503);
+      expect(whole.json).toMatchObject({ object: "error", type: "503" });
+    });
+  });
 });
