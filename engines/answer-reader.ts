@@ -1,12 +1,15 @@
 import type { Delta, Engine, Timings, Usage } from "./engine.ts";
 import type { InferenceRoute } from "./exchange.ts";
+import { KeptAnswer } from "./kept-answer.ts";
 import { OutputTimes } from "./output-times.ts";
 import { readSseEvent, SseScanner } from "./sse.ts";
 import { addTimings } from "./timings.ts";
 import { addUsage, mergeUsage } from "./usage.ts";
 
-/** An answer that is not a stream is kept up to this size to read its usage; a larger one goes uncounted. */
+/** An answer that is not a stream is kept up to this size and read whole; of a larger one only usage is looked for. */
 export const ANSWER_BYTES_MAX = 4_194_304;
+/** Vectors and scores say nothing else: parsing megabytes of them would hold up everybody's tokens. */
+export const VECTOR_BYTES_MAX = 65_536;
 
 /**
  * What an answer said, gathered from its bytes in whatever pieces they came: when output appeared, what
@@ -30,8 +33,7 @@ export class AnswerReader {
   readonly #scanner: SseScanner | null;
   #progress: Timings | null = null;
   #timings: Timings | null = null;
-  readonly #kept: Uint8Array[] = [];
-  #keptBytes = 0;
+  readonly #kept: KeptAnswer;
   #chunkMs = 0;
   /** What is read now was begun but never finished by its blank line. */
   #isTail = false;
@@ -42,6 +44,8 @@ export class AnswerReader {
     const isEventStream = contentType?.toLowerCase().startsWith("text/event-stream") === true;
     this.#scanner = isEventStream ? new SseScanner(this.#readBlock) : null;
     this.isMetered = route !== "other";
+    const isVectors = route === "embeddings" || route === "rerank";
+    this.#kept = new KeptAnswer(isVectors ? VECTOR_BYTES_MAX : ANSWER_BYTES_MAX);
   }
 
   get isEventStream(): boolean {
@@ -62,7 +66,7 @@ export class AnswerReader {
   push(bytes: Uint8Array, atMs: number): void {
     if (!this.isMetered) return;
     this.#chunkMs = atMs;
-    if (this.#scanner === null) this.#keep(bytes);
+    if (this.#scanner === null) this.#kept.push(bytes);
     else this.#scanner.push(bytes);
   }
 
@@ -71,10 +75,10 @@ export class AnswerReader {
     if (this.#scanner !== null) {
       this.#isTail = true;
       this.#scanner.end();
-    } else if (this.#kept.length > 0) {
-      const delta = this.#engine.readAnswer(Buffer.concat(this.#kept).toString(), this.#route);
-      this.hasUnstreamedOutput = delta.outputChars > 0;
-      this.#take(delta);
+    } else if (!this.#kept.isEmpty) {
+      const text = this.#kept.text();
+      if (text === null) this.usage = this.#kept.usageAtEdges();
+      else this.#takeWhole(text);
     }
   }
 
@@ -111,11 +115,10 @@ export class AnswerReader {
     else this.#timings = addTimings(this.#timings, timings);
   }
 
-  #keep(bytes: Uint8Array): void {
-    if (this.#keptBytes > ANSWER_BYTES_MAX) return;
-    this.#keptBytes += bytes.length;
-    if (this.#keptBytes > ANSWER_BYTES_MAX) this.#kept.length = 0;
-    else this.#kept.push(bytes);
+  #takeWhole(text: string): void {
+    const delta = this.#engine.readAnswer(text, this.#route);
+    this.hasUnstreamedOutput = delta.outputChars > 0;
+    this.#take(delta);
   }
 }
 
