@@ -119,7 +119,7 @@ describe("a client that does not read", () => {
     await until(() => fleet.proxy.feed.inFlightCount === 0, "it is over");
   });
 
-  test("F34 for longer than the limit is cut on both sides; another's stream never waits for it", async () => {
+  test("F34, F35 for longer than the limit is cut on both sides; another's stream never waits for it", async () => {
     fleet = await startRawFleet(1, { limits: { writeStallMs: 300 } });
     let closed = 0;
     fleet.upstreams[0]!.script = (socket, request) => {
