@@ -19,8 +19,6 @@ import {
 import { inFlightRow } from "./in-flight-row.ts";
 import { patchesBetween } from "./replica-patch.ts";
 
-/** Replica cells in the history of a snapshot: a quarter of an hour of eight replicas, two minutes of sixty-four. */
-const HISTORY_REPLICA_CELLS_MAX = 7_200;
 const SNAPSHOT_EVENTS_MAX = 50;
 const FRAME_EVENTS_MAX = 30;
 
@@ -133,7 +131,7 @@ export class LiveState implements FeedListener {
       mayWrite,
       goodput: telemetry.traffic.goodput,
       replicas: this.#replicas,
-      history: history(telemetry.traffic.ticks(), this.#replicas.length),
+      history: [...telemetry.traffic.ticks()],
       inFlight: this.#inFlight,
       inFlightTotal: this.#inFlightTotal,
       ended: this.#ended,
@@ -157,12 +155,4 @@ export class LiveState implements FeedListener {
     this.#inFlight = rows;
     this.#inFlightTotal = telemetry.feed.inFlightCount;
   }
-}
-
-/** Totals of every second; by replica only as far as the frame stays small. */
-function history(ticks: readonly Tick[], replicas: number): Tick[] {
-  const wide = Math.floor(HISTORY_REPLICA_CELLS_MAX / Math.max(1, replicas));
-  return ticks.map((tick, index) =>
-    ticks.length - index <= wide ? tick : { ...tick, byReplica: {} },
-  );
 }

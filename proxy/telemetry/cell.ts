@@ -104,6 +104,16 @@ export class Cell {
   }
 }
 
+/** One counter of a cell at rest. */
+export function countOf(cell: FrozenCell, name: CounterName): number {
+  return cell.counts[COUNTER_AT[name]] ?? 0;
+}
+
+/** One distribution of a cell at rest, sparse; empty when nothing was observed. */
+export function binsOf(cell: FrozenCell, name: DistributionName): number[] {
+  return [...(cell.sketches[distributions.indexOf(name)]?.pairs ?? [])];
+}
+
 /** Two cells at rest as one. */
 export function mergeCells(a: FrozenCell, b: FrozenCell): FrozenCell {
   return {
@@ -123,10 +133,12 @@ export function bytesOf(cell: FrozenCell): number {
 }
 
 /** How often each outcome occurred; those that did not are absent. */
-export function endedOf(cell: Cell): Partial<Record<OutcomeKind, number>> {
+export function endedOf(
+  count: (kind: OutcomeKind) => number,
+): Partial<Record<OutcomeKind, number>> {
   const kinds = ["completed", "rejected", "failed", "cut", "cancelled"] as const;
   return Object.fromEntries(
-    kinds.map((kind) => [kind, cell.get(kind)] as const).filter(([, count]) => count > 0),
+    kinds.map((kind) => [kind, count(kind)] as const).filter(([, count]) => count > 0),
   );
 }
 

@@ -1,7 +1,9 @@
 import type { Tick, TrafficCell } from "../live/frames.ts";
-import { Cell, endedOf, type FrozenCell } from "./cell.ts";
+import { binsOf, Cell, countOf, endedOf, type FrozenCell } from "./cell.ts";
 import type { Slot } from "./ladder.ts";
 import { breakdownPrefix, partKey, type Population } from "./part.ts";
+
+const EMPTY = new Cell().freeze();
 
 /** A closed second as viewers get it. */
 export function tickOf(second: Slot): Tick {
@@ -22,35 +24,67 @@ export function tickOf(second: Slot): Tick {
 }
 
 function totalOf(second: Slot, population: Population): TrafficCell {
-  const frozen = second.cells.get(partKey({ population })) ?? new Cell().freeze();
-  const cell = new Cell();
-  cell.merge(frozen);
-  const itl = cell.sketch("itl").bins();
-  const e2e = cell.sketch("e2e").bins();
+  const cell = second.cells.get(partKey({ population })) ?? EMPTY;
+  const itl = binsOf(cell, "itl");
+  const e2e = binsOf(cell, "e2e");
   return {
-    ...cellOf(frozen),
+    ...cellOf(cell),
     ...(itl.length === 0 ? {} : { itl }),
     ...(e2e.length === 0 ? {} : { e2e }),
   };
 }
 
-function cellOf(frozen: FrozenCell): TrafficCell {
-  const cell = new Cell();
-  cell.merge(frozen);
+function cellOf(cell: FrozenCell): TrafficCell {
   const goodput = {
-    good: cell.get("good"),
-    slowTtft: cell.get("slowTtft"),
-    slowTpot: cell.get("slowTpot"),
-    slowBoth: cell.get("slowBoth"),
+    good: countOf(cell, "good"),
+    slowTtft: countOf(cell, "slowTtft"),
+    slowTpot: countOf(cell, "slowTpot"),
+    slowBoth: countOf(cell, "slowBoth"),
   };
   return {
-    started: cell.get("started"),
-    ended: endedOf(cell),
-    inputTokens: cell.get("inputTokens"),
-    outputTokens: cell.get("outputTokens"),
-    inFlight: cell.get("inFlightSum"),
-    ttft: cell.sketch("ttft").bins(),
-    tpot: cell.sketch("tpot").bins(),
-    ...(cell.get("completed") === 0 ? {} : { goodput }),
+    started: countOf(cell, "started"),
+    ended: endedOf((kind) => countOf(cell, kind)),
+    inputTokens: countOf(cell, "inputTokens"),
+    outputTokens: countOf(cell, "outputTokens"),
+    inFlight: countOf(cell, "inFlightSum"),
+    ttft: binsOf(cell, "ttft"),
+    tpot: binsOf(cell, "tpot"),
+    ...(countOf(cell, "completed") === 0 ? {} : { goodput }),
   };
+}
+
+/** Seconds by replica that viewers are given at once: ten minutes of six replicas, a minute of sixty. */
+export const REPLICA_CELLS_MAX = 3_600;
+const TICKS_MAX = 900;
+
+/** The last ticks, made once each. Older ones lose their breakdown, so that a wide fleet's snapshot stays small. */
+export class RecentTicks {
+  readonly #ticks: Tick[] = [];
+  #cells = 0;
+  /** Ticks before this index have no breakdown any more. */
+  #thinned = 0;
+
+  push(tick: Tick): void {
+    this.#ticks.push(tick);
+    this.#cells += Object.keys(tick.byReplica).length;
+    if (this.#ticks.length > TICKS_MAX) {
+      this.#thin(0);
+      this.#ticks.shift();
+      this.#thinned = Math.max(0, this.#thinned - 1);
+    }
+    while (this.#cells > REPLICA_CELLS_MAX && this.#thinned < this.#ticks.length - 1)
+      this.#thin(this.#thinned++);
+  }
+
+  /** Oldest first. */
+  all(): readonly Tick[] {
+    return this.#ticks;
+  }
+
+  #thin(index: number): void {
+    const tick = this.#ticks[index];
+    if (tick === undefined) return;
+    this.#cells -= Object.keys(tick.byReplica).length;
+    this.#ticks[index] = { ...tick, byReplica: {} };
+  }
 }

@@ -8,7 +8,7 @@ import { floorTo, Ladder, type Slot } from "./ladder.ts";
 import { GOODPUT_DEFAULT, type GoodputOptions } from "./options.ts";
 import { type Dimension, type Part, partKey, type Population } from "./part.ts";
 import type { Sketch } from "./sketch.ts";
-import { tickOf } from "./tick.ts";
+import { RecentTicks, tickOf } from "./tick.ts";
 
 export const TICK_MS = 1_000;
 /** Labels of one dimension in one second; what is beyond counts as `other`. */
@@ -44,6 +44,7 @@ export class Traffic {
   readonly goodput: GoodputOptions;
   readonly #clock: Clock;
   readonly #live = new Map<string, Live>();
+  readonly #recent = new RecentTicks();
   #openMs: number;
   #open = new Map<string, Cell>();
   #labels = newLabels();
@@ -101,7 +102,9 @@ export class Traffic {
     this.#open = new Map();
     this.#labels = newLabels();
     this.#openMs += TICK_MS;
-    return tickOf(second);
+    const tick = tickOf(second);
+    this.#recent.push(tick);
+    return tick;
   }
 
   /** Leaves out seconds in which the process did not run at all, such as a suspended machine's. */
@@ -111,7 +114,13 @@ export class Traffic {
 
   /** The last ticks, oldest first. */
   ticks(): readonly Tick[] {
-    return this.ladder.seconds().map(tickOf);
+    return this.#recent.all();
+  }
+
+  /** Takes back what an earlier run kept, by level. */
+  restore(slots: readonly (readonly Slot[])[]): void {
+    this.ladder.restore(slots, this.#clock.nowMs());
+    for (const second of this.ladder.seconds()) this.#recent.push(tickOf(second));
   }
 
   /** Everything of one part in the last `windowMs`, merged; whole closed slots and the running second. */
@@ -130,7 +139,7 @@ export class Traffic {
     return {
       windowMs,
       started: cell.get("started"),
-      ended: endedOf(cell),
+      ended: endedOf((kind) => cell.get(kind)),
       inputTokens: cell.get("inputTokens"),
       outputTokens: cell.get("outputTokens"),
       ttft: cell.sketch("ttft"),

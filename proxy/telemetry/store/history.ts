@@ -74,7 +74,7 @@ export class History {
     of.ring.restore(exchanges, endedTotal);
     lane.restore(events);
     of.slos.restore(minutes, nowMs);
-    of.traffic.ladder.restore(slots, nowMs);
+    of.traffic.restore(slots);
     this.#store.onRenewed = () => {
       this.#keepAll(of, lane, clock.nowMs());
     };
