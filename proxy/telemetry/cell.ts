@@ -133,12 +133,12 @@ export function bytesOf(cell: FrozenCell): number {
 }
 
 /** How often each outcome occurred; those that did not are absent. */
-export function endedOf(
-  count: (kind: OutcomeKind) => number,
-): Partial<Record<OutcomeKind, number>> {
+export function endedOf(cell: {
+  readonly get: (kind: OutcomeKind) => number;
+}): Partial<Record<OutcomeKind, number>> {
   const kinds = ["completed", "rejected", "failed", "cut", "cancelled"] as const;
   return Object.fromEntries(
-    kinds.map((kind) => [kind, count(kind)] as const).filter(([, count]) => count > 0),
+    kinds.map((kind) => [kind, cell.get(kind)] as const).filter(([, count]) => count > 0),
   );
 }
 

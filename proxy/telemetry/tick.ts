@@ -43,7 +43,7 @@ function cellOf(cell: FrozenCell): TrafficCell {
   };
   return {
     started: countOf(cell, "started"),
-    ended: endedOf((kind) => countOf(cell, kind)),
+    ended: endedOf({ get: (kind) => countOf(cell, kind) }),
     inputTokens: countOf(cell, "inputTokens"),
     outputTokens: countOf(cell, "outputTokens"),
     inFlight: countOf(cell, "inFlightSum"),

@@ -139,7 +139,7 @@ export class Traffic {
     return {
       windowMs,
       started: cell.get("started"),
-      ended: endedOf((kind) => cell.get(kind)),
+      ended: endedOf(cell),
       inputTokens: cell.get("inputTokens"),
       outputTokens: cell.get("outputTokens"),
       ttft: cell.sketch("ttft"),
