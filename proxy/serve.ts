@@ -43,6 +43,8 @@ export interface ServeOptions extends ForwardOptions {
   /** Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-*` count. */
   readonly trustedPeers?: readonly string[];
   readonly telemetry?: TelemetryOptions;
+  /** What `GET /api/v1/config` shows: the settings in force, redacted. */
+  readonly shownConfig?: () => object;
   /** Requests of ours under way on one replica at most; more wait in the queue. */
   readonly inFlightMax?: number;
   /** Threads of the data path; 1 (the default) is this one. */
@@ -197,6 +199,7 @@ function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
     dashboardDir: join(import.meta.dirname, "..", "dashboard", "dist"),
     dataUrl: () => path.url,
     release: releaseVersion(),
+    shownConfig: options.shownConfig ?? (() => ({})),
     token: options.adminToken ?? null,
     listen: options.admin ?? ADMIN_ADDRESS,
   });

@@ -18,6 +18,7 @@ export function apiRoutes(options: AdminOptions): Hono {
   api.route("/replicas", replicaRoutes(options));
   if (options.sweeps !== undefined) api.route("/sweeps", sweepRoutes(options.sweeps));
   api.get("/trace", (context) => recordTrace(context, options));
+  api.get("/config", (context) => context.json(options.shownConfig()));
   api.get("/openapi.json", (context) => context.json(openApi(options.release)));
   api.all("*", (context) =>
     refuse(context, 404, "not_found", `There is no ${context.req.path.slice(0, 200)}.`),

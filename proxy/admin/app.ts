@@ -21,6 +21,8 @@ export interface AdminOptions {
   /** Where clients connect; known once the listener runs. */
   readonly dataUrl: () => string;
   readonly release: string;
+  /** The settings in force, redacted. */
+  readonly shownConfig: () => object;
   /** Asked of every request when set. */
   readonly token: string | null;
 }

@@ -70,6 +70,7 @@ export const paths = {
       query("bins", "1 adds each point's bins, for heatmaps.", { enum: ["0", "1"] }),
     ]),
   },
+  "/api/v1/config": { get: ok("The settings in force, secrets redacted.") },
   "/api/v1/trace": {
     get: ok(
       "Shapes of the real requests that begin from now on, a JSON line each, until the reader leaves.",

@@ -1,13 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
+import { ConfigError } from "../config/config-error.ts";
 import { replicaSpecs } from "../config/replica-specs.ts";
+import { resolveSecret } from "../config/secret.ts";
 import type { ReplicaSettings, Settings } from "../config/schema.ts";
 import type { RunningProxy, ServeOptions } from "../serve.ts";
+import type { OtlpOptions, TelemetryOptions } from "../telemetry/options.ts";
 
 /** Settings that only a restart changes: sockets and files are opened once. */
 const AT_START = [
   "listen",
   "admin",
   "threads",
+  "retries",
+  "hedging",
+  "health",
+  "admission",
+  "slos",
+  "telemetry",
+  "data",
+  "drain",
   "requests",
 ] as const satisfies readonly (keyof Settings)[];
 
@@ -15,6 +26,8 @@ const AT_START = [
 export function serveOptions(settings: Settings, adminToken: string | null): ServeOptions {
   const { listen, admin, threads, replicas, routing, timeouts, requests } = settings;
   const { connectionsMax, connectionsPerSourceMax = Infinity, ...bodies } = requests;
+  const { retries, hedging, health, admission } = settings;
+  const { inFlightMax, queue } = admission;
   return {
     replicas: replicaSpecs(replicas, process.env),
     listen,
@@ -24,8 +37,43 @@ export function serveOptions(settings: Settings, adminToken: string | null): Ser
     limits: timeouts,
     ...bodies,
     clients: { connectionsMax, connectionsPerSourceMax },
+    retries,
+    hedging,
+    breaker: health,
+    queue,
+    ...(inFlightMax === undefined ? {} : { inFlightMax }),
+    telemetry: telemetryOptions(settings),
     adminToken,
   };
+}
+
+/** What is measured against and told; references to secrets resolved. @throws {ConfigError} */
+function telemetryOptions({ slos, telemetry }: Settings): TelemetryOptions {
+  const { webhooks, otlp, log, retention, goodput, requestUsage } = telemetry;
+  return {
+    slos,
+    goodput,
+    requestUsage,
+    webhooks: webhooks.map((hook, index) => withSecrets(hook, `telemetry.webhooks[${index}]`)),
+    ...(otlp === undefined ? {} : { otlp: withSecrets(otlp, "telemetry.otlp") as OtlpOptions }),
+    ...(log === undefined ? {} : { log }),
+    ...(retention === undefined ? {} : { retention }),
+  };
+}
+
+function withSecrets<T extends { readonly headers?: Readonly<Record<string, string>> | undefined }>(
+  given: T,
+  where: string,
+): T {
+  if (given.headers === undefined) return given;
+  try {
+    const headers = Object.entries(given.headers).map(
+      ([name, text]) => [name, resolveSecret(text, process.env)] as const,
+    );
+    return { ...given, headers: Object.fromEntries(headers) };
+  } catch (error) {
+    throw new ConfigError([{ where: `${where}.headers`, message: (error as Error).message }]);
+  }
 }
 
 /**

@@ -1,9 +1,8 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { ConfigError } from "../config/config-error.ts";
-import { showAddress } from "../config/listen.ts";
-import { redact } from "../config/redact.ts";
 import { type Settings, settingsJsonSchema } from "../config/schema.ts";
+import { shownSettings } from "../config/shown-settings.ts";
 import { loadSettings } from "../config/settings.ts";
 import { CommandError, EXIT } from "./exit.ts";
 
@@ -45,12 +44,6 @@ export function configCommand(): Command {
       process.stdout.write(`${JSON.stringify(settingsJsonSchema(), null, 2)}\n`);
     });
   return config;
-}
-
-/** The effective settings in the file's own form, secrets redacted. */
-export function shownSettings(settings: Settings): object {
-  const { listen, admin, ...rest } = settings;
-  return redact({ listen: showAddress(listen), admin: showAddress(admin), ...rest });
 }
 
 function settingsOf(file: string | undefined): Settings {

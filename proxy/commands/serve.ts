@@ -4,6 +4,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { isLoopback, showAddress } from "../config/listen.ts";
 import { Reloader } from "../config/reloader.ts";
 import type { Settings } from "../config/schema.ts";
+import { shownSettings } from "../config/shown-settings.ts";
 import { loadSettings } from "../config/settings.ts";
 import type { Tree } from "../config/layer.ts";
 import { policyNames } from "../routing/policies/index.ts";
@@ -65,10 +66,20 @@ async function runServe(flags: ServeFlags): Promise<void> {
       "no replica was given: name one with --replica http://host:port, or a file with --config.",
     );
   }
-  const proxy = await start(settings, token, flags.data);
+  let current = settings;
+  const proxy = await start(settings, { token, shown: () => shownSettings(current) });
   // Without a file there is nothing to read again, and no reason to end either.
   if (file === null) process.on("SIGHUP", () => {});
-  const reloader = file === null ? null : watchSettings(proxy, settings, { file, load });
+  const reloader =
+    file === null
+      ? null
+      : watchSettings(proxy, settings, {
+          file,
+          load,
+          onApplied: (next) => {
+            current = next;
+          },
+        });
   process.stderr.write(
     `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/\n`,
   );
@@ -95,15 +106,14 @@ function say(line: string): void {
 
 async function start(
   settings: Settings,
-  token: string | null,
-  data: string | undefined,
+  { token, shown }: { readonly token: string | null; readonly shown: () => object },
 ): Promise<RunningProxy> {
   const { startProxy } = await import("../serve.ts");
   const { FleetError } = await import("../upstream/fleet.ts");
   try {
     const options = serveOptions(settings, token);
-    return await withDataDir(data, (dataDir) =>
-      startProxy({ ...options, telemetry: { ...options.telemetry, dataDir } }),
+    return await withDataDir(settings.data, (dataDir) =>
+      startProxy({ ...options, shownConfig: shown, telemetry: { ...options.telemetry, dataDir } }),
     );
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(EXIT.usage, error.message);
@@ -121,7 +131,15 @@ async function start(
 function watchSettings(
   proxy: RunningProxy,
   first: Settings,
-  { file, load }: { readonly file: string; readonly load: () => Settings },
+  {
+    file,
+    load,
+    onApplied,
+  }: {
+    readonly file: string;
+    readonly load: () => Settings;
+    readonly onApplied: (settings: Settings) => void;
+  },
 ): Reloader {
   let current = first;
   const reloader = new Reloader({
@@ -131,6 +149,7 @@ function watchSettings(
     apply: (next) => {
       const said = applySettings(proxy, current, next);
       current = next;
+      onApplied(next);
       return said;
     },
     onResult: ({ atMs, ok, message, version }) => {
@@ -158,12 +177,13 @@ function refuseOpenAdmin(settings: Settings, token: string | null, open: true | 
 }
 
 /** The flags that were given, in the schema's names. */
-function flagTree({ replica, listen, admin, policy, threads }: ServeFlags): Tree {
+function flagTree({ replica, listen, admin, policy, threads, data }: ServeFlags): Tree {
   return {
     ...(replica === undefined ? {} : { replicas: replica }),
     ...(listen === undefined ? {} : { listen }),
     ...(admin === undefined ? {} : { admin }),
     ...(policy === undefined ? {} : { routing: { policy } }),
+    ...(data === undefined ? {} : { data }),
     // A word stays a word, so that the check names it.
     ...(threads === undefined ? {} : { threads: Number(threads) || threads }),
   };

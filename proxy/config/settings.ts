@@ -53,12 +53,12 @@ function problemsOf(issue: z.core.$ZodIssue, layers: readonly Layer[], raw: Tree
     }));
   }
   if (issue.code === "invalid_union") {
-    const deepest = issue.errors
-      .flat()
-      .filter((inner) => inner.path.length > 0 || issue.errors.length === 1);
-    const inner = deepest.length > 0 ? deepest : issue.errors.flat().slice(-1);
-    return inner.flatMap((one) =>
-      problemsOf({ ...one, path: [...path, ...one.path] }, layers, raw),
+    // The form that was meant is the one whose kind of value was given.
+    const meant = issue.errors.find(
+      (branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0),
+    );
+    return (meant ?? issue.errors.at(-1) ?? []).flatMap((inner) =>
+      problemsOf({ ...inner, path: [...path, ...inner.path] }, layers, raw),
     );
   }
   const value = valueAt(raw, path);

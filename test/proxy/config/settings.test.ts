@@ -5,7 +5,7 @@ import { envLayer } from "../../../proxy/config/env-layer.ts";
 import { parseLayer } from "../../../proxy/config/file-layer.ts";
 import { redact } from "../../../proxy/config/redact.ts";
 import { replicaSpecs } from "../../../proxy/config/replica-specs.ts";
-import { settingsJsonSchema } from "../../../proxy/config/schema.ts";
+import { settingsJsonSchema, settingsSchema } from "../../../proxy/config/schema.ts";
 import { resolveSecret } from "../../../proxy/config/secret.ts";
 import { checkSettings } from "../../../proxy/config/settings.ts";
 
@@ -119,6 +119,79 @@ describe("a configuration file", () => {
   });
 });
 
+describe("a promise in a sentence", () => {
+  test.each([
+    [
+      "95 % of chat requests: first token < 300 ms over 28 days",
+      {
+        name: "chat first token",
+        objective: 0.95,
+        windowMs: 28 * 86_400_000,
+        match: { route: "chat" },
+        targets: [{ metric: "ttft", belowMs: 300 }],
+      },
+    ],
+    ["99.9% of all requests", { name: "all success", objective: 0.999, windowMs: 28 * 86_400_000 }],
+    [
+      "90 % of my-model requests: ttft < 1 s and tpot below 50ms over 7 days",
+      {
+        name: "my-model ttft, tpot",
+        objective: 0.9,
+        windowMs: 7 * 86_400_000,
+        match: { model: "my-model" },
+        targets: [
+          { metric: "ttft", belowMs: 1000 },
+          { metric: "tpot", belowMs: 50 },
+        ],
+      },
+    ],
+  ])("%s", (sentence, wanted) => {
+    const { slos } = checkSettings([parseLayer("pitot.yaml", `slos: ["${sentence}"]`)]);
+    expect(slos[0]).toMatchObject(wanted);
+    expect(slos[0]!.objective).toBeCloseTo(wanted.objective, 10);
+  });
+
+  test.each([
+    ["most requests are fast", "is not a promise such as"],
+    ["95 % of chat requests: speed < 300 ms", "is not a target such as"],
+    ["95 % of chat requests: first token < 300", "is not a target such as"],
+  ])("that says nothing measurable is refused: %s", (sentence, said) => {
+    expect(problems(`slos: ["${sentence}"]`).join()).toContain(said);
+  });
+
+  test("twice is told apart or refused", () => {
+    const twice = '["99 % of all requests", "95 % of all requests"]';
+    expect(problems(`slos: ${twice}`).join()).toContain('"all success" is taken');
+  });
+});
+
+describe("sections of the data path", () => {
+  test("keep every default that is not named", () => {
+    const { retries, health, hedging, admission } = checkSettings([
+      parseLayer(
+        "pitot.yaml",
+        "retries: {attemptsMax: 2}\nhealth: {openMs: 9}\nadmission: {queue: {queueMax: 0}}",
+      ),
+    ]);
+    expect(retries).toMatchObject({ attemptsMax: 2, budgetRatio: 0.2, onReset: true });
+    expect(health).toMatchObject({ openMs: 9, consecutiveMax: 5 });
+    expect(hedging).toMatchObject({ afterMs: null, shareMax: 0.02 });
+    expect(admission.queue).toEqual({ queueMax: 0, queueMs: 30_000 });
+  });
+
+  test.each([
+    ["hedging: {shareMax: 0.5}", "hedging.shareMax (0.5) must be at most 0.1"],
+    ["retries: {attemptsMax: 0}", "retries.attemptsMax (0) must be at least 1"],
+    ["telemetry: {otlp: {endpoint: collector}}", "telemetry.otlp.endpoint"],
+    [
+      "telemetry: {webhooks: [{kind: pager, url: http://x}]}",
+      "must be one of generic, slack, alertmanager",
+    ],
+  ])("%s is refused", (text, said) => {
+    expect(problems(text).join()).toContain(said);
+  });
+});
+
 describe("the environment", () => {
   test("beats the file, leaf by leaf", () => {
     const file = parseLayer("pitot.yaml", "timeouts: {stallMs: 1, connectMs: 2}");
@@ -185,5 +258,5 @@ describe("a replica's secrets", () => {
 
 test("the published schema knows every section", () => {
   const { properties } = settingsJsonSchema() as { properties: object };
-  expect(Object.keys(properties)).toEqual(Object.keys(checkSettings([])));
+  expect(Object.keys(properties)).toEqual(Object.keys(settingsSchema.shape));
 });
