@@ -89,7 +89,9 @@ export class FaultLink {
 class Pair {
   readonly #near: Socket;
   readonly #far: Socket;
-  readonly #timers = new Set<Cancel>();
+  /** What was put off, in order. */
+  readonly #waiting: { readonly dueMs: number; readonly act: () => void }[] = [];
+  #cancel: Cancel = () => {};
   #toxic: Toxic | null;
   #leftBytes = Infinity;
   /** When the last delayed piece goes out: pieces keep their order. */
@@ -123,8 +125,8 @@ class Pair {
   }
 
   destroy(): void {
-    for (const cancel of this.#timers) cancel();
-    this.#timers.clear();
+    this.#cancel();
+    this.#waiting.length = 0;
     this.#near.destroy();
     this.#far.destroy();
   }
@@ -165,18 +167,25 @@ class Pair {
     };
   }
 
-  /** Does `act` after `ms`, and never before what was put off earlier. */
+  /** Does `act` after `ms`, and never before what was put off earlier: a late timer must not let bytes overtake bytes. */
   #after(ms: number, act: () => void): void {
     const nowMs = systemClock.nowMs();
     this.#busyUntilMs = Math.max(nowMs, this.#busyUntilMs) + ms;
-    if (this.#busyUntilMs <= nowMs) {
+    if (this.#busyUntilMs <= nowMs && this.#waiting.length === 0) {
       act();
       return;
     }
-    const cancel = systemClock.schedule(this.#busyUntilMs - nowMs, () => {
-      this.#timers.delete(cancel);
-      act();
+    this.#waiting.push({ dueMs: this.#busyUntilMs, act });
+    if (this.#waiting.length === 1) this.#awaitFirst();
+  }
+
+  #awaitFirst(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    this.#cancel = systemClock.schedule(first.dueMs - systemClock.nowMs(), () => {
+      this.#waiting.shift();
+      first.act();
+      this.#awaitFirst();
     });
-    this.#timers.add(cancel);
   }
 }
