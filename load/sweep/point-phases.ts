@@ -6,13 +6,15 @@ import { BIN_MS, binsBetween, type PointRecord, sumBetween } from "./point-recor
 import type { Sample } from "./sample.ts";
 import { isBehind, isGrowing, neverFallsBack } from "./saturation.ts";
 import { isStable } from "./stable.ts";
-import { isHopeless, judge } from "./verdict.ts";
+import { isHopeless, judge, LOOK_CONFIDENCE } from "./verdict.ts";
 
 /** What the stage is to do after a look. */
 export type PhaseStep = "go-on" | "stop-sending" | "cut";
 
 /** Each look at an undecided point comes after this many times the window of the last. */
 const LOOK_GROWTH = 2;
+/** An open loop's TPOT need only be known roughly; a closed loop's throughput is what its level is for. */
+const OPEN_PRECISION_FACTOR = 2;
 /** Between looks for enough precision; they cost a pass over the samples. */
 const PRECISION_GROWTH = 1.1;
 /** Requests of the window are waited for under full load this many times their own E2E p95 … */
@@ -145,7 +147,7 @@ export class PointPhases {
       .sort((a, b) => a.plannedMs - b.plannedMs);
     const fellBehind = this.#fellBehind(this.windowFromMs, this.windowToMs);
     const open = stop.decide
-      .map((objective) => judge(objective, { samples, fellBehind }))
+      .map((objective) => judge(objective, { samples, fellBehind, confidence: LOOK_CONFIDENCE }))
       .filter(({ verdict }) => verdict === "undecided");
     const windowMs = this.windowToMs - this.windowFromMs;
     const longer = stop.windowMsMax / windowMs;
@@ -205,7 +207,7 @@ export class PointPhases {
     if (samples.length < stop.requests) return false;
     if (load.mode === "open") {
       const tpot = samples.map((sample) => sample.tpotMs).filter((value) => value !== null);
-      return tpot.length === 0 || isWithin(tpot, stop.precision);
+      return tpot.length === 0 || isWithin(tpot, stop.precision * OPEN_PRECISION_FACTOR);
     }
     const { outputTokens } = this.#record;
     return isWithin(binsBetween(outputTokens, this.windowFromMs, onBin(atMs)), stop.precision);

@@ -75,8 +75,8 @@ export const presets = {
     ladder: {
       factor: 4,
       concurrencyMax: 256,
-      windowMsMin: 10_000,
-      windowMsMax: 20_000,
+      windowMsMin: 8_000,
+      windowMsMax: 12_000,
       flood: 0,
       impatient: true,
     },
@@ -91,12 +91,12 @@ export const presets = {
     about:
       "up to 20 minutes: twelve levels, capacity within 5 % where the engine lets itself be measured",
     warmUp: { concurrencies: [2, 8], requests: 10, msMax: 60_000 },
-    minimum: { requests: 11, windowMsMin: 15_000, windowMsMax: 60_000 },
+    minimum: { requests: 11, windowMsMin: 12_000, windowMsMax: 60_000 },
     ladder: {
       factor: 2,
       concurrencyMax: 512,
-      windowMsMin: 15_000,
-      windowMsMax: 40_000,
+      windowMsMin: 12_000,
+      windowMsMax: 20_000,
       flood: 0,
       impatient: false,
     },

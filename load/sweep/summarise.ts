@@ -11,7 +11,7 @@ import { binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 import { isSaturated, saturationSigns } from "./saturation.ts";
 import { tokensOf } from "./token-summary.ts";
-import { judge } from "./verdict.ts";
+import { judge, LOOK_CONFIDENCE, SINGLE_CONFIDENCE } from "./verdict.ts";
 
 /** What a point is made from once it is over. */
 export interface PointParts {
@@ -94,7 +94,9 @@ function judged(
 ): readonly ObjectiveVerdict[] {
   const isOpen = task.load.mode === "open";
   const behind = isOpen && fellBehind(record, phases.windowFromMs, phases.windowToMs);
-  return objectives.map((objective) => judge(objective, { samples, fellBehind: behind }));
+  const confidence = task.stop.decide.length > 0 ? LOOK_CONFIDENCE : SINGLE_CONFIDENCE;
+  const about = { samples, fellBehind: behind, confidence };
+  return objectives.map((objective) => judge(objective, about));
 }
 
 function inWindow(record: PointRecord, from: number, to: number): readonly Sample[] {

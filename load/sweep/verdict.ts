@@ -18,8 +18,12 @@ const EFFECTIVE_MIN = 40;
 
 /** Stands for "never" among ratios that are sorted and subtracted. */
 const NEVER = 1e12;
+/** Of a point that was looked at once. */
+export const SINGLE_CONFIDENCE = 0.98;
+
 /** Requests an objective is judged by. */
 export interface Judged {
+  readonly confidence: number;
   /** In order of their planned sends: neighbours wait in the same queue and are worth less than their number. */
   readonly samples: readonly Sample[];
   /** The engine fell behind while they were sent: whatever they waited, those after them wait longer. */
@@ -28,6 +32,7 @@ export interface Judged {
 
 /** Whether at least the objective's share of these requests met it. */
 export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
+  const { confidence } = judged;
   const ratios = Float64Array.from(
     judged.samples.map((sample) => worstRatio(objective, sample)).filter((ratio) => ratio !== null),
   );
@@ -39,13 +44,13 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const share = n === 0 ? 0 : violations / n;
   const shareAllowed = 1 - objective.share;
   const lasting = Math.max(counts.lasting, latencies.lasting);
-  const effectiveN = effectiveSize(n, lasting, LOOK_CONFIDENCE);
-  const { upper } = clopperPearson(share * effectiveN, effectiveN, LOOK_CONFIDENCE);
+  const effectiveN = effectiveSize(n, lasting, confidence);
+  const { upper } = clopperPearson(share * effectiveN, effectiveN, confidence);
   // A queue that started empty and is still filling hides violations, never makes them: against a rate its slow growth
   // need not be held, in favour of one it must.
   const within = Math.max(counts.within, latencies.within);
-  const filling = effectiveSize(n, within, LOOK_CONFIDENCE);
-  const { lower } = clopperPearson(share * filling, filling, LOOK_CONFIDENCE);
+  const filling = effectiveSize(n, within, confidence);
+  const { lower } = clopperPearson(share * filling, filling, confidence);
   const isFailing = lower > shareAllowed || (judged.fellBehind && share > shareAllowed);
   const isPassing = upper <= shareAllowed && effectiveN >= Math.min(EFFECTIVE_MIN, n);
   return {

@@ -13,6 +13,8 @@ import {
 const LOWEST_OF_ALONE = 1 / 20;
 /** At and above the highest throughput a short look is enough: latencies grow with the length of the run. */
 const OVERLOAD_LENGTH = 0.5;
+const SLACK = 1.2;
+const SHARE = 1 / 3;
 
 /** Open-loop rates upwards, crowding where the curve bends, and two steps past where it breaks. */
 export function envelope(state: ShapeState): PointTask | null {
@@ -48,13 +50,18 @@ function at(
   const { ratePerSecond, fraction, repeat } = about;
   const { windowMsMin, windowMsMax, requests } = preset.window;
   const isOverload = fraction >= 1;
+  // As long as the requests wanted take, and no longer than a third of the most: deciding is what refinement is for.
+  const wantedMs = Math.max((requests / ratePerSecond) * 1000 * SLACK, windowMsMax * SHARE);
   return taskOf(state, {
     stage: "envelope",
     load: { mode: "open", arrivals, ratePerSecond, cv },
     repeat,
     stop: {
       windowMsMin,
-      windowMsMax: isOverload ? Math.max(windowMsMin, windowMsMax * OVERLOAD_LENGTH) : windowMsMax,
+      windowMsMax: Math.max(
+        windowMsMin,
+        Math.min(windowMsMax, isOverload ? wantedMs * OVERLOAD_LENGTH : wantedMs),
+      ),
       requests,
     },
   });
