@@ -18,7 +18,7 @@ const EFFECTIVE_MIN = 40;
 
 /** Stands for "never" among ratios that are sorted and subtracted. */
 const NEVER = 1e12;
-/** Of a point that was looked at once. */
+/** Of a pass at a point that was looked at once. A fail stays strict: one long queue in a short window is easily taken for it. */
 export const SINGLE_CONFIDENCE = 0.98;
 
 /** Requests an objective is judged by. */
@@ -49,8 +49,8 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   // A queue that started empty and is still filling hides violations, never makes them: against a rate its slow growth
   // need not be held, in favour of one it must.
   const within = Math.max(counts.within, latencies.within);
-  const filling = effectiveSize(n, within, confidence);
-  const { lower } = clopperPearson(share * filling, filling, confidence);
+  const filling = effectiveSize(n, within, LOOK_CONFIDENCE);
+  const { lower } = clopperPearson(share * filling, filling, LOOK_CONFIDENCE);
   const isFailing = lower > shareAllowed || (judged.fellBehind && share > shareAllowed);
   const isPassing = upper <= shareAllowed && effectiveN >= Math.min(EFFECTIVE_MIN, n);
   return {

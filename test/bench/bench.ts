@@ -1,3 +1,4 @@
+import { generatorBench } from "./generator.ts";
 import { methodBench } from "./method.ts";
 import { modelBench } from "./model.ts";
 import { proxyBench } from "./proxy/bench.ts";
@@ -6,6 +7,7 @@ import { telemetryBench } from "./telemetry.ts";
 
 /** `npm run bench [-- NAME …]`: prints tables; asserts nothing. */
 const benches: Readonly<Record<string, (flags: readonly string[]) => Promise<void>>> = {
+  generator: generatorBench,
   method: methodBench,
   model: modelBench,
   proxy: proxyBench,
