@@ -4,12 +4,18 @@ import type { SweepSummary } from "../../load/results/summary.ts";
 import type { ChooseOptions } from "../../load/prompts/choose-material.ts";
 import { type ConnectionFlags, withConnectionFlags } from "./connection-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
+import {
+  type EmbeddedFlags,
+  embeddedRequest,
+  SEED_DEFAULT,
+  withEmbeddedFlags,
+} from "./embedded-flags.ts";
 import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
 import type { PlanFlags } from "./sweep-plan.ts";
 
 /** Flags of `pitot sweep`. */
-export interface SweepFlags extends ConnectionFlags, PlanFlags {
+export interface SweepFlags extends ConnectionFlags, PlanFlags, EmbeddedFlags {
   readonly model?: string;
   readonly prompts: ChooseOptions["wanted"];
   readonly workers?: number;
@@ -34,7 +40,7 @@ export function sweepCommand(): Command {
     .description("measure an engine from one request at a time to a flood; find the rates it holds")
     .argument("[url]", "engine or proxy to measure (the run's own with --resume)")
     .addOption(new Option("--preset <name>", "how thoroughly").choices(PRESETS).default("quick"));
-  return withWorkload(command)
+  const measured = withWorkload(command)
     .option("--model <name>", "model to ask for (the target's first when absent)")
     .addOption(
       new Option("--prompts <kind>", "what prompts are made of").choices(PROMPTS).default("auto"),
@@ -45,12 +51,17 @@ export function sweepCommand(): Command {
       integerFlag({ min: 0, max: WORKERS_MAX }),
     )
     .option("--no-self-test", "skip measuring what this machine's loopback carries")
-    .option("--seed <n>", "same seed, same prompts", integerFlag({ min: 0, max: SEED_MAX }), 1)
+    .option(
+      "--seed <n>",
+      "same seed, same prompts",
+      integerFlag({ min: 0, max: SEED_MAX }),
+      SEED_DEFAULT,
+    )
     .option("--out <dir>", "where runs are kept", "data")
     .option("--resume <run>", "go on with a run that was cut short: its folder or id")
     .option("--json", "print one JSON document instead of the table")
-    .option("--jsonl", "print events as they happen, one JSON object a line")
-    .action(runSweepCommand);
+    .option("--jsonl", "print events as they happen, one JSON object a line");
+  return withEmbeddedFlags(measured).action(runSweepCommand);
 }
 
 function withWorkload(command: Command): Command {
@@ -76,6 +87,12 @@ function withWorkload(command: Command): Command {
 }
 
 async function runSweepCommand(url: string | undefined, flags: SweepFlags): Promise<void> {
+  if (flags.replica !== undefined) {
+    const wanted = embeddedRequest(flags.replica, url, flags);
+    const { sweepReplica } = await import("./sweep-replica.ts");
+    process.exitCode = await sweepReplica(wanted, flags);
+    return;
+  }
   const { prepareSweep } = await import("./sweep-session.ts");
   const { runSweep } = await import("../../load/sweep/sweep.ts");
   const { plainLines } = await import("./sweep-lines.ts");

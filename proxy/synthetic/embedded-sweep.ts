@@ -8,6 +8,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import { coTraffic } from "./co-traffic.ts";
 import { DrainHold } from "./drain-hold.ts";
 import { guardFired, GuardWatch } from "./guard-watch.ts";
+import { othersServe } from "./other-replicas.ts";
 import { replicaTarget } from "./replica-target.ts";
 import { routedTarget } from "./routed-target.ts";
 import { SweepBook } from "./sweep-book.ts";
@@ -159,6 +160,11 @@ export class EmbeddedSweep {
       },
     });
     book.summary = await thread.run(this.#stop.signal);
+    const last = book.lastPoint;
+    if (!this.#stop.signal.aborted && last !== null && last.completed === 0)
+      throw new Error(
+        `every request of ${last.pointId} failed (${Object.keys(last.failedBy).join(", ")})`,
+      );
   }
 
   #setup(): SweepSetup {
@@ -285,15 +291,4 @@ export class EmbeddedSweep {
     const { clock, telemetry } = this.#services;
     telemetry.feed.event({ atMs: clock.nowMs(), kind, subject: this.id, message });
   }
-}
-
-/** Whether another replica could take this one's users. */
-export function othersServe(replicas: ReplicaSet, replica: Replica, model: string): boolean {
-  return [...replicas.all()].some(
-    (other) =>
-      other !== replica &&
-      other.available &&
-      other.breakers.of(model).admits &&
-      (other.models.length === 0 || other.models.includes(model)),
-  );
 }

@@ -1,5 +1,6 @@
 import type { PointProgress, SweepEvent } from "../../load/sweep/events.ts";
 import { estimateMs } from "../../load/sweep/estimate.ts";
+import type { Point } from "../../load/results/point.ts";
 import type { Capacity, ShapeSummary, Subject, SweepSummary } from "../../load/results/summary.ts";
 import type { SweepOrder } from "./sweep-order.ts";
 import type {
@@ -94,6 +95,10 @@ export class SweepBook {
 
   warn(message: string): void {
     if (this.#warnings.length < WARNINGS_MAX) this.#warnings.push(message);
+  }
+
+  get lastPoint(): Point | null {
+    return this.#finished.at(-1)?.point ?? null;
   }
 
   get isOver(): boolean {

@@ -1,8 +1,9 @@
 import { newRunId } from "../../load/results/run-manifest.ts";
 import type { Preset } from "../../load/sweep/presets.ts";
-import { systemRandom } from "../../engines/random.ts";
+import { integer, systemRandom } from "../../engines/random.ts";
 import type { Replica } from "../upstream/replica.ts";
-import { EmbeddedSweep, othersServe, type SweepServices, USERS_MS } from "./embedded-sweep.ts";
+import { EmbeddedSweep, type SweepServices, USERS_MS } from "./embedded-sweep.ts";
+import { othersServe } from "./other-replicas.ts";
 import { guardFired, GuardWatch } from "./guard-watch.ts";
 import { SweepError } from "./sweep-error.ts";
 import { type SweepOrder, sweepOrder } from "./sweep-order.ts";
@@ -12,6 +13,7 @@ import { fitRows, fitTraffic } from "./traffic-fit.ts";
 
 /** Sweeps at a time: two on one machine would measure each other's generator. */
 export const SWEEPS_MAX = 1;
+const SEED_MAX = 2 ** 31 - 1;
 /** Ended sweeps kept whole in memory, a megabyte each at most; their run folders stay. */
 const ENDED_MAX = 20;
 
@@ -43,6 +45,7 @@ export class SweepDesk {
       replica,
       realTtftP95Ms: telemetry.traffic.window(USERS_MS, part).ttft.quantile(0.95),
       ttftTargetMs: telemetry.traffic.goodput.ttftMs,
+      seed: integer(this.#random, SEED_MAX),
       fit: (model) => this.fit(model),
       ...(presets === undefined ? {} : { presets }),
     });

@@ -42,6 +42,8 @@ export interface OrderParts {
   readonly realTtftP95Ms: number | null;
   /** What a first token should take at most. */
   readonly ttftTargetMs: number;
+  /** Used unless one is asked for: the same prompts twice would be answered from the engine's prefix cache. */
+  readonly seed: number;
   readonly fit: (model: string) => TrafficFit;
   /** Beside those of the command line, for tests. */
   readonly presets?: Readonly<Record<string, Preset>>;
@@ -90,11 +92,11 @@ function modelOf(request: SweepRequest, replica: Replica): string {
 
 function planOf(
   request: SweepRequest,
-  { fit, presets: more, replica }: OrderParts,
+  { fit, presets: more, replica, seed: ownSeed }: OrderParts,
   { model, inFlightMax }: { readonly model: string; readonly inFlightMax: number | null },
 ): SweepPlan {
   const known: Readonly<Record<string, Preset>> = { ...presets, ...more };
-  const { preset: name = PRESET_DEFAULT, shapes = [SHAPE_DEFAULT], seed = 1 } = request;
+  const { preset: name = PRESET_DEFAULT, shapes = [SHAPE_DEFAULT], seed = ownSeed } = request;
   const preset = Object.hasOwn(known, name) ? known[name] : undefined;
   if (preset === undefined)
     throw new SweepError(

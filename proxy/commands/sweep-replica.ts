@@ -1,0 +1,174 @@
+import { request } from "undici";
+import { systemClock } from "../../engines/clock.ts";
+import type { SweepEvent } from "../../load/sweep/events.ts";
+import type { Difference, SweepRequest, SweepView } from "../synthetic/sweep-view.ts";
+import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
+import { statusOf, type SweepFlags } from "./sweep.ts";
+import { type Lines, plainLines } from "./sweep-lines.ts";
+import { untilInterrupted } from "./until-interrupted.ts";
+
+/** How often the proxy is asked how its sweep stands. */
+const ASK_MS = 500;
+/** A line of progress at most so often. */
+const PROGRESS_MS = 10_000;
+
+/** Has a running proxy sweep one of its replicas, and shows what the command line always shows. Ctrl-C stops the sweep. */
+export async function sweepReplica(wanted: SweepRequest, flags: SweepFlags): Promise<ExitStatus> {
+  const ask = asker(flags.admin);
+  const started = await ask("POST", "", wanted);
+  let isInterrupted = false;
+  const stop = new AbortController();
+  void untilInterrupted().then(() => {
+    isInterrupted = true;
+    stop.abort();
+  });
+  const isQuiet = flags.json === true || flags.jsonl === true;
+  const lines: Lines = {
+    data: (line) => (isQuiet ? undefined : process.stdout.write(`${line}\n`)),
+    progress: (line) => process.stderr.write(`${line}\n`),
+  };
+  const toLines = plainLines(lines);
+  const reader = new ViewReader(lines, (event) => {
+    toLines(event);
+    if (flags.jsonl === true) process.stdout.write(`${JSON.stringify(event)}\n`);
+  });
+  const over = await follow(started, { ask, stop: stop.signal, hear: (view) => reader.hear(view) });
+  if (flags.json === true && over.summary !== null)
+    process.stdout.write(`${JSON.stringify(over.summary)}\n`);
+  if (over.state !== "done") lines.progress(`${over.id}: ${over.because}`);
+  if (isInterrupted) return EXIT.interrupted;
+  if (over.state === "failed" || over.summary === null) return EXIT.failure;
+  return over.state === "stopped" ? EXIT.invalidRun : statusOf(over.summary);
+}
+
+type Ask = (method: "GET" | "POST" | "DELETE", id: string, body?: object) => Promise<SweepView>;
+
+/** Asks until the sweep is over; told to stop, stops it and goes on asking until it is. */
+async function follow(
+  started: SweepView,
+  { ask, stop, hear }: { ask: Ask; stop: AbortSignal; hear: (view: SweepView) => void },
+): Promise<SweepView> {
+  let view = started;
+  let isTold: boolean = false;
+  for (;;) {
+    hear(view);
+    if (view.endedMs !== null) return view;
+    await systemClock.after(ASK_MS, isTold ? undefined : stop);
+    const isNew: boolean = stop.aborted && !isTold;
+    isTold ||= isNew;
+    view = await ask(isNew ? "DELETE" : "GET", `/${view.id}`);
+  }
+}
+
+/** Turns what the API shows into the events every reader of a sweep understands. */
+class ViewReader {
+  readonly #lines: Lines;
+  readonly #say: (event: SweepEvent) => void;
+  #isPlanned = false;
+  #points = 0;
+  #capacities = 0;
+  #shape = "";
+  #saidMs = systemClock.nowMs();
+  #state = "";
+
+  constructor(lines: Lines, say: (event: SweepEvent) => void) {
+    this.#lines = lines;
+    this.#say = say;
+  }
+
+  hear(view: SweepView): void {
+    this.#tellState(view);
+    this.#tellPlan(view);
+    for (const { point } of view.finished.slice(this.#points)) {
+      if (point.shape !== this.#shape) this.#tellShape(view, point.shape);
+      const remainingMs = view.remainingMs ?? 0;
+      this.#say({ kind: "point-finished", atMs: systemClock.nowMs(), point, remainingMs });
+    }
+    this.#points = view.finished.length;
+    for (const { shape, ...capacity } of view.capacities.slice(this.#capacities))
+      this.#say({ kind: "capacity", atMs: systemClock.nowMs(), shape, capacity });
+    this.#capacities = view.capacities.length;
+    if (view.endedMs === null || view.summary === null) return;
+    this.#tellDifference(view);
+    this.#say({ kind: "ended", atMs: systemClock.nowMs(), summary: view.summary });
+  }
+
+  #tellState({ state, because, progress, id, replica }: SweepView): void {
+    const nowMs = systemClock.nowMs();
+    if (state === this.#state && nowMs - this.#saidMs < PROGRESS_MS) return;
+    this.#saidMs = nowMs;
+    this.#state = state;
+    const point =
+      progress === null
+        ? because
+        : `${progress.pointId}: ${progress.phase}, ${progress.measured} measured, ${progress.inFlight} in flight`;
+    this.#lines.progress(`sweep ${id} of ${replica}: ${state}: ${point}`);
+  }
+
+  #tellPlan({ id, directory, plan, subject, estimateMs }: SweepView): void {
+    if (this.#isPlanned || plan === null || subject === null) return;
+    this.#isPlanned = true;
+    const about = { runId: id, directory, plan, subject, estimateMs, resumedPoints: 0 };
+    this.#say({ kind: "planned", atMs: systemClock.nowMs(), ...about });
+  }
+
+  #tellShape({ shapes }: SweepView, shape: string): void {
+    this.#shape = shape;
+    const index = Math.max(0, shapes.indexOf(shape));
+    const of = shapes.length;
+    this.#say({ kind: "shape-started", atMs: systemClock.nowMs(), shape, index, of });
+  }
+
+  #tellDifference({ difference, path }: SweepView): void {
+    if (path !== "both") return;
+    const { ttftMs = null, tpotMs = null, e2eMs = null } = difference ?? {};
+    this.#lines.data(
+      `\nrouted − direct: TTFT ${spoken(ttftMs)} · TPOT ${spoken(tpotMs)} · E2E ${spoken(e2eMs)}`,
+    );
+  }
+}
+
+/** `+0.31 ms [0.28, 0.35], n 512`. */
+function spoken(difference: Difference | null): string {
+  if (difference === null) return "—";
+  const { median, low, high, pairs } = difference;
+  const sign = median < 0 ? "−" : "+";
+  const end = high === null ? "∞" : high.toFixed(2);
+  return `${sign}${Math.abs(median).toFixed(2)} ms [${low.toFixed(2)}, ${end}], ${pairs} pairs`;
+}
+
+function asker(admin: string): Ask {
+  const root = `${admin.replace(/\/+$/, "")}/api/v1/sweeps`;
+  const token = process.env["PITOT_ADMIN_TOKEN"];
+  const headers = {
+    "content-type": "application/json",
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  return async (method, id, body) => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await request(root + id, { method, headers, ...sent }).catch(
+      (error: unknown) => {
+        const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+        throw new CommandError(
+          EXIT.unreachable,
+          `no proxy answers at ${admin} (${code}): give the admin address of a running one with --admin.`,
+        );
+      },
+    );
+    const text = await answer.body.text();
+    if (answer.statusCode < 300) return JSON.parse(text) as SweepView;
+    if (answer.statusCode === 401)
+      throw new CommandError(EXIT.usage, `${admin} wants a token: set PITOT_ADMIN_TOKEN.`);
+    throw refusal(answer.statusCode, text, admin);
+  };
+}
+
+function refusal(status: number, text: string, admin: string): CommandError {
+  try {
+    const { error } = JSON.parse(text) as { error: { message: string } };
+    return new CommandError(status === 409 ? EXIT.failure : EXIT.usage, error.message);
+  } catch {
+    const sentence = `${admin} answered ${status}: is it Pitot's admin address?`;
+    return new CommandError(EXIT.unreachable, sentence);
+  }
+}
