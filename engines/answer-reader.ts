@@ -33,7 +33,8 @@ export class AnswerReader {
   readonly #scanner: SseScanner | null;
   #progress: Timings | null = null;
   #timings: Timings | null = null;
-  readonly #kept: KeptAnswer;
+  /** Of an answer that is no stream, until it has been read. */
+  #kept: KeptAnswer | null;
   #chunkMs = 0;
   /** What is read now was begun but never finished by its blank line. */
   #isTail = false;
@@ -45,7 +46,8 @@ export class AnswerReader {
     this.#scanner = isEventStream ? new SseScanner(this.#readBlock) : null;
     this.isMetered = route !== "other";
     const isVectors = route === "embeddings" || route === "rerank";
-    this.#kept = new KeptAnswer(isVectors ? VECTOR_BYTES_MAX : ANSWER_BYTES_MAX);
+    const bytesMax = isVectors ? VECTOR_BYTES_MAX : ANSWER_BYTES_MAX;
+    this.#kept = isEventStream ? null : new KeptAnswer(bytesMax);
   }
 
   get isEventStream(): boolean {
@@ -66,7 +68,7 @@ export class AnswerReader {
   push(bytes: Uint8Array, atMs: number): void {
     if (!this.isMetered) return;
     this.#chunkMs = atMs;
-    if (this.#scanner === null) this.#kept.push(bytes);
+    if (this.#scanner === null) this.#kept?.push(bytes);
     else this.#scanner.push(bytes);
   }
 
@@ -75,10 +77,12 @@ export class AnswerReader {
     if (this.#scanner !== null) {
       this.#isTail = true;
       this.#scanner.end();
-    } else if (!this.#kept.isEmpty) {
+    } else if (this.#kept?.isEmpty === false) {
       const text = this.#kept.text();
       if (text === null) this.usage = this.#kept.usageAtEdges();
       else this.#takeWhole(text);
+      // Whoever counts requests holds their readers for up to a second more: not their bytes as well.
+      this.#kept = null;
     }
   }
 

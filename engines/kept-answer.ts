@@ -6,13 +6,15 @@ const EDGE_BYTES = 16_384;
 /** A usage object with at most one level of details in it. */
 const USAGE = /"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/g;
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 /** An answer that was not streamed: whole up to a size, of a larger one its two ends. */
 export class KeptAnswer {
   readonly #bytesMax: number;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
   #head: Buffer | null = null;
-  #tail = Buffer.alloc(0);
+  #tail = NOTHING;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
