@@ -9,8 +9,10 @@ const DECIMALS = 100;
 /** The most recently ended exchanges, whole, for the request list and its waterfalls. */
 export class ExchangeRing {
   readonly max: number;
+  /** Filled once, then the oldest is written over: an end costs one assignment, and who looks for one may search. */
   readonly #kept: Exchange[] = [];
-  readonly #byId = new Map<string, Exchange>();
+  /** Where the next one goes once all places are taken. */
+  #oldest = 0;
   /** Ended since start, kept or not. */
   total = 0;
 
@@ -20,11 +22,11 @@ export class ExchangeRing {
 
   ended(exchange: Exchange): void {
     this.total++;
-    this.#kept.push(exchange);
-    this.#byId.set(exchange.id, exchange);
-    if (this.#kept.length <= this.max) return;
-    const oldest = this.#kept.shift();
-    if (oldest !== undefined) this.#byId.delete(oldest.id);
+    if (this.#kept.length < this.max) this.#kept.push(exchange);
+    else if (this.max > 0) {
+      this.#kept[this.#oldest] = exchange;
+      this.#oldest = (this.#oldest + 1) % this.max;
+    }
   }
 
   /** Takes back what an earlier run kept, oldest first, and what it had counted. */
@@ -34,13 +36,15 @@ export class ExchangeRing {
   }
 
   find(id: string): Exchange | undefined {
-    return this.#byId.get(id);
+    for (const exchange of this.newest()) if (exchange.id === id) return exchange;
+    return undefined;
   }
 
   /** Newest first. */
   *newest(): Iterable<Exchange> {
-    for (let index = this.#kept.length - 1; index >= 0; index--) {
-      const exchange = this.#kept[index];
+    const { length } = this.#kept;
+    for (let back = 1; back <= length; back++) {
+      const exchange = this.#kept[(this.#oldest + length - back) % length];
       if (exchange !== undefined) yield exchange;
     }
   }
