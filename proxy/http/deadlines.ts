@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, every } from "../../engines/clock.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
+import { Roster } from "../roster.ts";
 
 /** Limits of one request in ms; `Infinity` switches one off. */
 export interface TimeLimits {
@@ -58,7 +59,7 @@ const STALL_MS = 500;
 
 /** One timer for all deadlines of all requests. */
 export class Deadlines {
-  readonly #watched = new Set<Watched>();
+  readonly #watched = new Roster<Watched>();
   readonly #clock: Clock;
   #limits: TimeLimitOptions;
   #perModel = new Map<string, TimeLimits>();
@@ -96,10 +97,7 @@ export class Deadlines {
   }
 
   watch(watched: Watched): Cancel {
-    this.#watched.add(watched);
-    return () => {
-      this.#watched.delete(watched);
-    };
+    return this.#watched.add(watched);
   }
 
   stop(): void {

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../engines/clock.ts";
+import { Roster } from "../roster.ts";
 
 /** What is cut at the end of the grace gets this long to write its last words. */
 const LAST_WORDS_MS = 1_000;
@@ -20,9 +21,9 @@ export class Drain {
   readonly #clock: Clock;
   readonly #sockets = new Set<Socket>();
   readonly #busy = new Map<Socket, number>();
-  readonly #responses = new Set<ServerResponse>();
-  readonly #works = new Set<Promise<void>>();
-  readonly #stoppable = new Set<Stoppable>();
+  readonly #responses = new Roster<ServerResponse>();
+  readonly #works = new Roster<Promise<void>>();
+  readonly #stoppable = new Roster<Stoppable>();
   #isDraining = false;
 
   constructor(server: Server, clock: Clock) {
@@ -42,29 +43,26 @@ export class Drain {
 
   /** A request has come on `socket`; `work` is done when it is answered. */
   own(socket: Socket, response: ServerResponse, work: Promise<void>): void {
-    this.#works.add(work);
-    this.#responses.add(response);
+    const answered = this.#responses.add(response);
     this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
     if (this.#isDraining) response.shouldKeepAlive = false;
     response.once("close", () => {
-      this.#responses.delete(response);
+      answered();
       const left = (this.#busy.get(socket) ?? 1) - 1;
       if (left > 0) this.#busy.set(socket, left);
       else this.#busy.delete(socket);
       if (left === 0 && this.#isDraining) socket.destroySoon();
     });
-    void work.finally(() => {
-      this.#works.delete(work);
-    });
+    void work.finally(this.#works.add(work));
   }
 
   /** While `run` is under way, `request` is told when the grace is over. */
   async during(request: Stoppable, run: () => Promise<void>): Promise<void> {
-    this.#stoppable.add(request);
+    const done = this.#stoppable.add(request);
     try {
       await run();
     } finally {
-      this.#stoppable.delete(request);
+      done();
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from "../../engines/clock.ts";
 import type { Random } from "../../engines/random.ts";
 import type { EngineStats, Recognition } from "../../engines/engine.ts";
+import { Roster } from "../roster.ts";
 import { connectionFault } from "./connection.ts";
 import {
   type Fleet,
@@ -47,7 +48,7 @@ export class ReplicaSet implements Fleet, Members {
   readonly #specs = new Map<string, ReplicaSpec>();
   readonly #contacts = new Map<string, Contact>();
   readonly #options: ReplicaSetOptions;
-  readonly #aborts = new Map<string, Set<() => void>>();
+  readonly #aborts = new Map<string, Roster<() => void>>();
 
   constructor(options: ReplicaSetOptions) {
     this.#options = options;
@@ -151,12 +152,12 @@ export class ReplicaSet implements Fleet, Members {
   }
 
   onCut(replica: Replica, abort: () => void): Cancel {
-    const aborts = this.#aborts.get(replica.id) ?? new Set();
-    this.#aborts.set(replica.id, aborts);
-    aborts.add(abort);
-    return () => {
-      aborts.delete(abort);
-    };
+    let aborts = this.#aborts.get(replica.id);
+    if (aborts === undefined) {
+      aborts = new Roster();
+      this.#aborts.set(replica.id, aborts);
+    }
+    return aborts.add(abort);
   }
 
   /** Resolves when every replica has been probed once, or after `limitMs`. */
