@@ -1,5 +1,6 @@
 import type { Origin, OutcomeKind, Phase } from "../../engines/exchange.ts";
 import type { SloView } from "../telemetry/slo/slo-view.ts";
+import type { SweepRow } from "../synthetic/sweep-view.ts";
 import type { FleetEvent, ReplicaView } from "../upstream/fleet.ts";
 
 /** Raised when a viewer of the old shape would misread the new one; the board reloads on a mismatch. */
@@ -43,6 +44,8 @@ export interface SnapshotFrame {
   readonly events: readonly FleetEvent[];
   /** Worst budget first. */
   readonly slos: readonly SloView[];
+  /** Sweeps under way; absent without any. */
+  readonly sweeps?: readonly SweepRow[];
 }
 
 export interface TickFrame {
@@ -64,6 +67,8 @@ export interface TickFrame {
   readonly events: readonly FleetEvent[];
   /** All of them when one has been judged anew, else absent. */
   readonly slos?: readonly SloView[];
+  /** Sweeps under way, whole each time; absent without any. */
+  readonly sweeps?: readonly SweepRow[];
 }
 
 /** A replica's changed fields; one that is new comes whole. */

@@ -1,5 +1,7 @@
 import type { Clock } from "../../engines/clock.ts";
 import { endedRow } from "../telemetry/exchange-ring.ts";
+import type { SweepDesk } from "../synthetic/sweep-desk.ts";
+import type { SweepRow } from "../synthetic/sweep-view.ts";
 import type { FeedListener } from "../telemetry/feed.ts";
 import { GAMMA } from "../telemetry/sketch.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -26,6 +28,7 @@ export interface LiveSource {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly fleet: Fleet;
+  readonly sweeps?: Pick<SweepDesk, "running">;
   readonly release: string;
   readonly bootId: string;
   /** Where clients connect; known once the listener runs. */
@@ -111,6 +114,7 @@ export class LiveState implements FeedListener {
       ended,
       events,
       ...(judged ? { slos: telemetry.slos.views() } : {}),
+      ...this.#sweeps(),
     };
   }
 
@@ -137,12 +141,18 @@ export class LiveState implements FeedListener {
       ended: this.#ended,
       events: this.#toldEvents,
       slos: telemetry.slos.views(),
+      ...this.#sweeps(),
     };
   }
 
   /** Replicas as of the last frame, whole. */
   get replicas(): readonly ReplicaView[] {
     return this.#replicas;
+  }
+
+  #sweeps(): { sweeps?: readonly SweepRow[] } {
+    const sweeps = this.#source.sweeps?.running() ?? [];
+    return sweeps.length === 0 ? {} : { sweeps };
   }
 
   /** The oldest requests under way: the ones somebody might worry about. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -220,6 +220,53 @@ describe("a sweep is refused", () => {
     await back("vllm-1");
     await back();
   });
+});
+
+test("the sweep of a replica that users need after all ends, and it is back for them", async () => {
+  const own = await startFleet(["vllm"], {
+    engine: { speed: 20, jitter: 0 },
+    proxy: { sweepPresets: { endless: ENDLESS } },
+  });
+  try {
+    const client = new SweepClient(own.proxy.adminUrl);
+    const id = await client.start(endless);
+    await client.running(id);
+    const ask = async (): Promise<number> => {
+      const answer = await fetch(`${own.proxy.dataUrl}/v1/chat/completions`, {
+        method: "POST",
+        headers: JSON_HEADERS,
+        body: chatBody(),
+      });
+      await answer.text();
+      return answer.status;
+    };
+    expect(await ask()).toBe(503);
+    const view = await client.over(id);
+    expect(view.because).toBe("stopped by guard: users came and no other replica serves them");
+    await until(async () => (await ask()) === 200, "users are served");
+  } finally {
+    await own.stop();
+  }
+});
+
+test("a sweep whose thread cannot work fails in words, and its replica is back", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "pitot-blocked-"));
+  writeFileSync(join(directory, "runs"), "not a folder");
+  const own = await startFleet(["vllm", "vllm"], {
+    engine: { speed: 20, jitter: 0 },
+    proxy: { sweepPresets: { endless: ENDLESS }, telemetry: { dataDir: directory } },
+  });
+  try {
+    const client = new SweepClient(own.proxy.adminUrl);
+    const view = await client.over(await client.start(endless));
+    expect(view.state).toBe("failed");
+    expect(view.because).toMatch(/^failed: .*runs/);
+    const isBack = (): boolean => own.proxy.fleet.views().every(({ state }) => state === "up");
+    await until(isBack, "the replica is back");
+  } finally {
+    await own.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test("a proxy that goes down ends its sweep first and leaves no thread behind", async () => {
