@@ -14,6 +14,12 @@ export const TICK_MS = 1_000;
 /** Labels of one dimension in one second; what is beyond counts as `other`. */
 const LABELS_MAX: Readonly<Record<Dimension, number>> = { model: 64, replica: 1_024, client: 64 };
 
+/** Combinations of labels whose cells are remembered for the running second. */
+const SHARED_MAX = 4_096;
+
+/** What a request is told apart by. */
+type Labelled = Pick<Exchange, Dimension>;
+
 /** A live request, and what of it was counted already. */
 interface Live {
   readonly timer: UnderWay;
@@ -47,6 +53,8 @@ export class Traffic {
   readonly #recent = new RecentTicks();
   #openMs: number;
   #open = new Map<string, Cell>();
+  /** Cells of the running second by all labels at once: most requests share theirs with the one before. */
+  #shared = new Map<string, readonly Cell[]>();
   #labels = newLabels();
 
   constructor(
@@ -76,11 +84,12 @@ export class Traffic {
   /** A request ended in the running second. */
   ended(fact: Fact): void {
     const { exchange, model } = fact;
+    const { replica, client } = exchange;
     const live = this.#live.get(exchange.id);
     this.#live.delete(exchange.id);
     if (exchange.origin === "probe") return;
     const counts = this.#countsOf(fact, live?.countedEvents ?? 0);
-    for (const cell of this.#cells(exchange.origin, { ...exchange, model })) {
+    for (const cell of this.#cells(exchange.origin, { model, replica, client })) {
       for (const [name, by] of counts) cell.count(name, by);
       if (live?.countedFirst !== true) cell.observe("ttft", fact.ttftMs);
       cell.observe("ttfb", fact.ttfbMs);
@@ -100,6 +109,7 @@ export class Traffic {
     const second: Slot = { startMs: this.#openMs, cells };
     this.ladder.push(second);
     this.#open = new Map();
+    this.#shared = new Map();
     this.#labels = newLabels();
     this.#openMs += TICK_MS;
     const tick = tickOf(second);
@@ -182,7 +192,18 @@ export class Traffic {
   }
 
   /** Every cell of the running second a request counts in. */
-  #cells(population: Population, of: Pick<Exchange, Dimension>): Cell[] {
+  #cells(population: Population, of: Labelled): readonly Cell[] {
+    const key = `${population}\u0000${of.model}\u0000${of.replica ?? ""}\u0000${of.client ?? ""}`;
+    let cells = this.#shared.get(key);
+    if (cells === undefined) {
+      cells = this.#openCells(population, of);
+      // Labels that are too many for cells of their own would be too many here.
+      if (this.#shared.size < SHARED_MAX) this.#shared.set(key, cells);
+    }
+    return cells;
+  }
+
+  #openCells(population: Population, of: Labelled): Cell[] {
     const cells = [this.#cell(partKey({ population }))];
     for (const dimension of ["model", "replica", "client"] as const) {
       const label = of[dimension];
