@@ -30,8 +30,17 @@ export interface Engine {
   /** Fields of a text completion whose input is exactly these token ids, or `null` when it takes text only. */
   readonly promptOfTokens: ((tokens: readonly number[]) => JsonObject) | null;
   readonly abort: AbortSemantics;
+  /** What makes it report usage at the end of a stream. */
+  readonly usageWhen: UsageWhen;
   readonly paths: EnginePaths;
 }
+
+/**
+ * - `asked`: `stream_options.include_usage`.
+ * - `any-options`: that, or `stream_options` that say nothing of it.
+ * - `unasked`: it says enough by itself, or nothing is known of how it takes being asked.
+ */
+export type UsageWhen = "asked" | "any-options" | "unasked";
 
 export type JsonValue =
   | string

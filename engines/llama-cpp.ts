@@ -49,6 +49,8 @@ export const llamaCpp: Engine = {
     survivesWith: ["x-conversation-id"],
     note: "Stops at once when the socket closes, unless the request carried X-Conversation-Id: then it generates to the end.",
   },
+  // `timings` count every stream; asked for usage, it would move them into that event (server-task.cpp).
+  usageWhen: "unasked",
   paths: {
     health: "/health",
     inference: {

@@ -60,6 +60,8 @@ export const openai: Engine = {
     survivesWith: [],
     note: "Nothing is known of what it does when a client leaves: it may generate to the end.",
   },
+  // A server nobody knows may refuse what it was not sent.
+  usageWhen: "unasked",
   paths: {
     health: MODELS_PATH,
     inference: { ...OPENAI_ROUTES, ...MESSAGES_ROUTES },

@@ -46,6 +46,7 @@ export const sglang: Engine = {
     survivesWith: [],
     note: "A stream is aborted 2 s after it broke off; a queued or unstreamed request is looked at every 4 s.",
   },
+  usageWhen: "asked",
   paths: {
     // /health generates a token and takes at least a second; /ping is shallow and always there.
     health: "/ping",

@@ -41,6 +41,8 @@ export const tensorrtLlm: Engine = {
     survivesWith: [],
     note: "Looks once a second whether its client is still there, streamed or not.",
   },
+  // tensorrt_llm/serve/openai_protocol.py StreamOptions: include_usage is true unless said otherwise.
+  usageWhen: "any-options",
   paths: {
     health: "/health",
     inference: { ...OPENAI_ROUTES, "/_internal/tokenize": "tokenize" },

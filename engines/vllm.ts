@@ -41,6 +41,8 @@ export const vllm: Engine = {
     survivesWith: [],
     note: "Stops at once when the socket closes, streamed or not; a function-style --middleware breaks that.",
   },
+  // vllm/entrypoints/openai/chat_completion/serving.py: without it, or without usage forced by the server, there is none.
+  usageWhen: "asked",
   paths: {
     health: "/health",
     inference: {

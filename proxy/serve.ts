@@ -278,6 +278,7 @@ function threadSetup(options: ServeOptions, markToken: string): CrewParts["setup
     },
     trustedPeers: options.trustedPeers ?? [],
     traces: tracesOptions(options.telemetry),
+    requestsUsage: options.telemetry?.requestUsage ?? false,
     markToken,
   };
 }

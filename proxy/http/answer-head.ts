@@ -27,6 +27,11 @@ export class AnswerHead {
     return !this.has("content-length") && !this.has("transfer-encoding");
   }
 
+  /** An answer whose events can be read as they come. */
+  get isPlainStream(): boolean {
+    return this.status === 200 && this.isStream && !this.has("content-encoding");
+  }
+
   /** Words of ours may follow: the body is a stream, neither compressed nor of a stated length. */
   get takesWords(): boolean {
     return this.isStream && !this.has("content-encoding") && !this.has("content-length");

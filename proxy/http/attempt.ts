@@ -1,40 +1,23 @@
-import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
-import type { Clock } from "../../engines/clock.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Lane, Traveller } from "../upstream/lane.ts";
 import { reasonOf } from "../upstream/probe.ts";
-import type { Replica } from "../upstream/replica.ts";
 import { AnswerHead } from "./answer-head.ts";
+import type { AttemptParts } from "./attempt-parts.ts";
 import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
 import type { TimeLimits, Watched } from "./deadlines.ts";
 import { type Fault, faultOf } from "./dispatch-fault.ts";
 import { beginsWithError } from "./first-event.ts";
-import { downstreamHeaders, headerOf, isReason, rawText, withReplicaHeaders } from "./headers.ts";
-import type { InferenceRequest } from "./inference-request.ts";
-
-export interface AttemptParts {
-  readonly request: InferenceRequest;
-  readonly response: ServerResponse;
-  readonly replica: Replica;
-  readonly clock: Clock;
-  readonly limits: TimeLimits;
-  /** 1 for the first try. */
-  readonly number: number;
-  /** The replica's headers, and this attempt's place in the trace: instead of the client's of the same names. */
-  readonly ownHeaders: readonly string[];
-  /** `fresh`: a socket that has carried nothing yet, whatever the pool has at hand. */
-  readonly lane: "pooled" | "fresh";
-  /** Whether the body will be needed again should this try fail. */
-  readonly isReplayable: boolean;
-  /** Whether an answer of this status should rather be asked of another replica. */
-  readonly mayRetry: (status: number) => boolean;
-  /** Told of an error of our own making that struck in the middle of the answer. */
-  readonly onFault: (error: unknown) => void;
-  /** Asked once, before the first byte goes to the client; false when another attempt was first. */
-  readonly claims: (attempt: Attempt) => boolean;
-}
+import {
+  downstreamHeaders,
+  headerOf,
+  isReason,
+  rawText,
+  removeHeader,
+  withReplicaHeaders,
+} from "./headers.ts";
+import { UsageSieve } from "./usage-sieve.ts";
 
 /** Thrown into undici to end a request on purpose; never seen outside. */
 class Ended extends Error {
@@ -63,6 +46,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   #head: AnswerHead | null = null;
   #sent = false;
   #claimed = false;
+  /** The body asks for usage that is not for the client. */
+  #asksUsage = false;
+  #sieve: UsageSieve | null = null;
   /** Parts of a refusal that another replica may spare the client. */
   #kept: Buffer[] | null = null;
   #keptBytes = 0;
@@ -83,14 +69,16 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   run(): Promise<AttemptResult> {
-    const { request, replica, lane, ownHeaders } = this.#parts;
-    const { survivesWith } = replica.engine.abort;
+    const { request, replica, lane, ownHeaders, leftOut } = this.#parts;
+    const asking = request.usage?.of(request.body, replica.engine) ?? null;
+    this.#asksUsage = asking !== null;
+    const own = asking === null ? ownHeaders : [...ownHeaders, ...asking.headers];
     const options = {
       path: request.target,
       method: request.method,
-      headers: withReplicaHeaders(request.headers, ownHeaders, survivesWith),
+      headers: withReplicaHeaders(request.headers, own, leftOut),
       // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
-      body: request.body.payload() as Buffer | null,
+      body: (asking?.body ?? request.body.payload()) as Buffer | null,
     };
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -148,6 +136,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     this.#head = head;
     replica.lastByteMs = clock.nowMs();
     this.timer.headers(status, head.type);
+    if (this.#asksUsage && head.isPlainStream) this.#sieve = new UsageSieve();
     // Engines send headers long before the first token. They are held until there is a byte to go with them, because up
     // to then another replica may still answer.
     if (mayRetry(status)) this.#kept = [];
@@ -157,7 +146,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     if (this.#result !== null) return;
     if (!this.#claimed && !this.#begin(chunk)) return;
     const { response, replica } = this.#parts;
-    const hasRoom = response.write(chunk);
+    const hasRoom = this.#sieve?.pass(chunk, response) ?? response.write(chunk);
     this.timer.chunk(chunk);
     replica.lastByteMs = this.timer.lastActivityMs;
     if (!hasRoom) this.#waitForClient(controller);
@@ -224,6 +213,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   /** The whole answer is out. */
   #end(): void {
     if (!this.#claim()) return;
+    this.#sieve?.end(this.#parts.response);
     this.#parts.response.end();
     this.#finish({ kind: "answered" });
   }
@@ -285,6 +275,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     const { request, replica, number } = this.#parts;
     const { raw = [], status = 0 } = this.#head ?? {};
     const headers = downstreamHeaders(raw, status);
+    // What is taken out is not in the length the engine stated.
+    if (this.#sieve !== null) removeHeader(headers, "content-length");
     headers.push("x-pitot-replica", replica.id, "x-pitot-attempts", String(number));
     headers.push("server-timing", this.timer.serverTiming());
     if (headerOf(raw, "x-request-id") === undefined)

@@ -172,6 +172,12 @@ export function headerOf(raw: readonly string[], name: string): string | undefin
   return undefined;
 }
 
+/** Takes every header of that name (in lower case) out of a flat list. */
+export function removeHeader(raw: string[], name: string): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2)
+    if (raw[index]?.toLowerCase() === name) raw.splice(index, 2);
+}
+
 /** A client's request id, when it gave one that is safe in logs, labels and headers. */
 export function givenRequestId(raw: readonly string[]): string | null {
   const id = headerOf(raw, "x-request-id");

@@ -6,6 +6,16 @@ const ONE_PIECE_BYTES_MAX = 65_536;
 const SMALL_PIECE_BYTES = 16_384;
 const SLAB_BYTES = 65_536;
 
+/** A body for undici: one buffer, or pieces to go through in order. */
+export type Body = Buffer | readonly Buffer[];
+
+/** Bytes that take the place of those from `from` up to `to`. */
+export interface Splice {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Buffer;
+}
+
 /**
  * A request body as it was received, paid for from the common budget until it is given back, exactly once. It is kept in
  * the pieces it came in: nothing is joined or copied for its size's sake.
@@ -18,6 +28,7 @@ export class HeldBody {
   #bytes = 0;
   #paidBytes = 0;
   #released = false;
+  #spliced: { readonly body: Body; readonly bytes: number } | null = null;
 
   constructor(budget: BodyBudget) {
     this.#budget = budget;
@@ -46,9 +57,22 @@ export class HeldBody {
     }
   }
 
-  /** For undici: one buffer, or pieces to go through in order, as often as there are tries. `null` without a body. */
-  payload(): Buffer | Buffer[] | null {
+  /** As often as there are tries. `null` without a body. */
+  payload(): Body | null {
     return this.#pieces.length > 1 ? this.#pieces : (this.#pieces[0] ?? null);
+  }
+
+  /** The body with one change and its length, made once for all tries. `null` when there is none, or no room for it. */
+  spliced(splice: Splice): { readonly body: Body; readonly bytes: number } | null {
+    if (this.#spliced !== null || this.#released) return this.#spliced;
+    const bytes = this.#bytes + splice.bytes.length - (splice.to - splice.from);
+    const isCopied = this.#pieces.length === 1;
+    const costBytes = isCopied ? bytes : splice.bytes.length;
+    if (this.#pieces.length === 0 || !this.#budget.take(costBytes)) return null;
+    this.#paidBytes += costBytes;
+    const pieces = withSplice(this.#pieces, splice);
+    this.#spliced = { body: isCopied ? Buffer.concat(pieces) : pieces, bytes };
+    return this.#spliced;
   }
 
   /**
@@ -64,6 +88,7 @@ export class HeldBody {
     if (this.#released) return;
     this.#released = true;
     this.#pieces.length = 0;
+    this.#spliced = null;
     this.#slab = null;
     this.#budget.give(this.#paidBytes);
   }
@@ -86,4 +111,17 @@ export class HeldBody {
     this.#slab = null;
     this.#slabUsed = 0;
   }
+}
+
+/** Views of the pieces with the splice between them. */
+function withSplice(pieces: readonly Buffer[], { from, to, bytes }: Splice): Buffer[] {
+  const before: Buffer[] = [];
+  const behind: Buffer[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    if (at < from) before.push(piece.subarray(0, from - at));
+    if (at + piece.length > to) behind.push(piece.subarray(Math.max(0, to - at)));
+    at += piece.length;
+  }
+  return [...before, bytes, ...behind];
 }

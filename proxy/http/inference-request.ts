@@ -7,6 +7,7 @@ import type { HeldBody } from "./held-body.ts";
 import { JsonPeek, type Peek } from "./json-peek.ts";
 import type { MarkReader, SyntheticMark } from "../synthetic/synthetic-mark.ts";
 import type { Target } from "./request-target.ts";
+import { usageRequest, type UsageRequest } from "./usage-request.ts";
 
 /** A request for a replica, body in hand. */
 export interface InferenceRequest {
@@ -30,13 +31,15 @@ export interface InferenceRequest {
   readonly outputTokensMax: number | null;
   /** What the client wants of the proxy, or what is wrong with how it says so. */
   readonly wishes: ClientWishes | string;
+  /** How to ask for usage that the client did not ask for; `null` where nobody is to. */
+  readonly usage: UsageRequest | null;
   /** Set on requests of our own sweeps alone. */
   readonly synthetic: SyntheticMark | null;
 }
 
 /** The newest name of the same bound first (OpenAI chat, responses, completions). */
 const TOKENS_MAX = ["max_completion_tokens", "max_output_tokens", "max_tokens"] as const;
-const WANTED = new Set(["model", "stream", ...TOKENS_MAX]);
+const WANTED = new Set(["model", "stream", "stream_options", ...TOKENS_MAX]);
 
 /** What the body said, or why it is not one. */
 export type BodyReading =
@@ -65,12 +68,14 @@ export interface RequestParts {
   readonly peek: Peek | null;
   /** Knows requests of our own sweeps; without one there are none. */
   readonly marks?: MarkReader | undefined;
+  /** Whether streaming engines are asked for usage on the client's behalf. */
+  readonly requestsUsage: boolean;
 }
 
 /** Puts a request and its body together. */
 export function readInferenceRequest(
   incoming: IncomingMessage,
-  { id, target, hop, body, peek, marks }: RequestParts,
+  { id, target, hop, body, peek, marks, requestsUsage }: RequestParts,
 ): BodyReading {
   const isEmpty = body.length === 0;
   if (peek?.kind === "broken" && !isEmpty) return peek;
@@ -80,22 +85,26 @@ export function readInferenceRequest(
   const synthetic = marks?.read(rawHeaders) ?? null;
   if (method === "OPTIONS") countDown(headers);
   if (!isEmpty) headers.push("content-length", String(body.length));
+  const route = routeOfPath(target.path);
+  const streamed = fields.get("stream") === "true";
+  const usage = requestsUsage && streamed ? usageRequest({ route, rawHeaders, peek }) : null;
   return {
     kind: "request",
     request: {
       id,
       method,
       target: target.forward,
-      route: routeOfPath(target.path),
+      route,
       headers,
       body,
       model: textValue(fields.get("model")),
-      streamed: fields.get("stream") === "true",
+      streamed,
       requestId: hop.requestId,
       // Affinity is for users: a sweep leaves no trace in it.
       session: synthetic === null ? (headerOf(rawHeaders, "x-pitot-session") ?? null) : null,
       outputTokensMax: tokensMax(fields),
       wishes: clientWishes(rawHeaders),
+      usage,
       synthetic,
     },
   };

@@ -3,8 +3,21 @@ export const JSON_DEPTH_MAX = 64;
 
 /** What a look at a JSON object's top level found. */
 export type Peek =
-  | { readonly kind: "object"; readonly fields: ReadonlyMap<string, string> }
+  | {
+      readonly kind: "object";
+      readonly fields: ReadonlyMap<string, string>;
+      /** Where the value of each wanted field lies that is there, kept or not. */
+      readonly spans: ReadonlyMap<string, Span>;
+      /** Where the object's first brace is. */
+      readonly opensAt: number;
+    }
   | { readonly kind: "broken"; readonly why: string };
+
+/** Bytes from `from` up to `to`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** Keys and values longer than this are not kept: nobody's model name is. */
 const KEPT_BYTES_MAX = 1024;
@@ -44,8 +57,13 @@ for (const [bytes, meaning] of [
 export class JsonPeek {
   readonly #wanted: ReadonlySet<string>;
   readonly #fields = new Map<string, string>();
+  readonly #spans = new Map<string, Span>();
   readonly #open = new Uint8Array(JSON_DEPTH_MAX);
   #depth = 0;
+  /** Bytes of the pieces before this one. */
+  #before = 0;
+  #opensAt = 0;
+  #valueFrom = 0;
   #inString = false;
   #escaped = false;
   #isOver = false;
@@ -70,12 +88,14 @@ export class JsonPeek {
       index = this.#inString ? this.#readString(piece, index) : this.#readMark(piece, index);
       if (this.#why !== null) return;
     }
+    this.#before += piece.length;
   }
 
   /** What the whole was. */
   result(): Peek {
     const why = this.#why ?? (this.#isOver ? null : "it ends too early");
-    return why === null ? { kind: "object", fields: this.#fields } : { kind: "broken", why };
+    if (why !== null) return { kind: "broken", why };
+    return { kind: "object", fields: this.#fields, spans: this.#spans, opensAt: this.#opensAt };
   }
 
   /** Goes through a string's bytes from `start`; returns where to go on. */
@@ -122,7 +142,7 @@ export class JsonPeek {
       const byte = piece[index] ?? 0;
       const meaning = MEANING[byte] ?? PLAIN;
       if (meaning === SPACE) continue;
-      if (this.#depth === 0 && !this.#begins(byte)) return piece.length;
+      if (this.#depth === 0 && !this.#begins(byte, index)) return piece.length;
       if (meaning === STRING) {
         this.#keep(piece, start, index + 1);
         this.#beginString();
@@ -145,6 +165,7 @@ export class JsonPeek {
     if (meaning === COLON) {
       this.#keeping = this.#key !== null && this.#wanted.has(this.#key);
       this.#keptBytes = 0;
+      this.#valueFrom = this.#before + index + 1;
     } else {
       this.#endValue(piece, start, index);
       this.#key = null;
@@ -152,7 +173,8 @@ export class JsonPeek {
   }
 
   /** Outside the object only its first brace may come. */
-  #begins(byte: number): boolean {
+  #begins(byte: number, index: number): boolean {
+    this.#opensAt = this.#before + index;
     if (this.#isOver) this.#why = "something follows the object";
     else if (byte !== 0x7b) this.#why = "it must be one JSON object";
     return this.#why === null;
@@ -170,6 +192,7 @@ export class JsonPeek {
   #endValue(piece: Buffer, start: number, end: number): void {
     if (this.#key === null || !this.#keeping) return;
     this.#keep(piece, start, end);
+    this.#spans.set(this.#key, { from: this.#valueFrom, to: this.#before + end });
     const value = this.#takeKept();
     if (value === null) this.#fields.delete(this.#key);
     else this.#fields.set(this.#key, value.trim());

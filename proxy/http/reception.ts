@@ -26,6 +26,8 @@ export interface ReceptionOptions extends ForwardServices {
   readonly drain: Drain;
   /** Knows requests of our own sweeps; without one there are none. */
   readonly marks?: MarkReader;
+  /** Whether streaming engines are asked for usage on the client's behalf, which is taken out again. */
+  readonly requestsUsage: boolean;
 }
 
 type PathTarget = Extract<Target, { kind: "path" }>;
@@ -113,8 +115,9 @@ export class Reception {
   ): Promise<void> {
     const { id, request, response, requestId, startedMs } = arrival;
     const hop = this.#hopOf(arrival);
-    const { marks } = this.#options;
-    const reading = readInferenceRequest(request, { id, target, hop, body, peek, marks });
+    const { marks, requestsUsage } = this.#options;
+    const parts = { id, target, hop, body, peek, marks, requestsUsage };
+    const reading = readInferenceRequest(request, parts);
     if (reading.kind === "request") {
       const forwarding = new Forwarding(this.#options, reading.request, response, startedMs);
       return this.#options.drain.during(forwarding, () => forwarding.run());

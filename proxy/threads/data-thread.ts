@@ -63,6 +63,7 @@ const listener = new DataListener({
   clients: setup.clients,
   trusted: new TrustedPeers(setup.trustedPeers),
   marks: new MarkReader(setup.markToken),
+  requestsUsage: setup.requestsUsage,
 });
 const cancelLook = every(clock, QUEUE_LOOK_MS, () => {
   if (services.queue.length === 0) return;

@@ -23,6 +23,7 @@ export interface ThreadSetup {
   readonly clients: ClientLimits;
   readonly trustedPeers: readonly string[];
   readonly traces: TracesOptions;
+  readonly requestsUsage: boolean;
   /** Marks requests of our own sweeps. */
   readonly markToken: string;
   readonly shares: readonly ReplicaShare[];
