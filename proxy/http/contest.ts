@@ -149,6 +149,11 @@ export class Contest {
           ...replica.headers,
           ...(span === null ? [] : ["traceparent", span.traceparent]),
         ],
+        leftOut: [
+          ...replica.engine.abort.survivesWith,
+          // Words about another trace than the one the engine is told of (W3C Trace Context §4.2).
+          ...(span !== null && timer.start.trace?.state === null ? ["tracestate"] : []),
+        ],
         claims: (claimant) => this.#claims(claimant),
       },
       timer,

@@ -10,6 +10,8 @@ import { Traces } from "../../../../proxy/telemetry/traces.ts";
 import { seededRandom } from "../../../../engines/random.ts";
 import { exchangeOf } from "../../../harness/exchanges.ts";
 import { chatBody, JSON_HEADERS, startFleet, until } from "../../../harness/fleet.ts";
+import { chat, startRawPair } from "../../../harness/raw-pair.ts";
+import type { SeenRequest } from "../../../harness/raw-upstream.ts";
 import { OtlpCollector } from "../../../harness/otlp-collector.ts";
 import { createServer } from "node:http";
 import { once } from "node:events";
@@ -174,6 +176,23 @@ describe("spans", () => {
       state: null,
       sampled: true,
     });
+  });
+
+  test.each([
+    ["a valid traceparent", CLIENT, ["a=1"]],
+    ["a broken one", `${CLIENT}-x`, []],
+    ["none", null, []],
+  ])("let the client's tracestate go on after %s alone", async (_what, traceparent, expected) => {
+    const pair = await startRawPair({ telemetry: { otlp: { endpoint } } });
+    const given = traceparent === null ? "" : `traceparent: ${traceparent}\r\n`;
+    await pair.ask(chat(`${given}TraceState: a=1\r\n`));
+    const [{ headers }] = pair.upstream.seen as [SeenRequest];
+    const told = (name: string): readonly string[] =>
+      headers.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value);
+    expect(told("tracestate")).toEqual(expected);
+    expect(told("traceparent")).toHaveLength(1);
+    expect(told("traceparent")).not.toContain(traceparent);
+    await pair.stop();
   });
 
   test("are not made, and the client's context is only noted, when nobody asked for them", () => {
