@@ -2,16 +2,15 @@ import type { Clock } from "../../engines/clock.ts";
 import type { Exchange } from "../../engines/exchange.ts";
 import type { GeneratorHealth } from "../generator/health.ts";
 import { longestTokens, type Workload } from "../prompts/workload.ts";
-import { headlineOf } from "../results/headline.ts";
 import type { Point } from "../results/point.ts";
-import type { GeneratorSummary, ShapeSummary, Subject, SweepSummary } from "../results/summary.ts";
+import type { ShapeSummary, Subject, SweepSummary } from "../results/summary.ts";
 import type { Target } from "../target.ts";
-import { replicasFor } from "./capacity.ts";
 import { estimateMs, remainingMs } from "./estimate.ts";
 import type { SweepListener } from "./events.ts";
 import type { SweepPlan } from "./plan.ts";
 import { type Prompts, runPoint } from "./point-run.ts";
 import { nextTask } from "./procedure.ts";
+import { summariseRun } from "./run-summary.ts";
 import { skippedShape, summariseShape } from "./shape-summary.ts";
 
 /** What a sweep runs on. Nothing here is HTTP: a scripted engine in virtual time will do. */
@@ -57,7 +56,13 @@ export async function runSweep(options: SweepOptions): Promise<SweepSummary> {
     }
     onEvent({ kind: "shape-finished", atMs: clock.nowMs(), shape: summary });
   }
-  const summary = summarise(options, shapes, startedAt);
+  const { prompts, workers, ceilingEventsPerSecond } = options;
+  const about = { runId, plan, subject, prompts, workers, ceilingEventsPerSecond };
+  const endedAt = new Date(clock.nowMs()).toISOString();
+  const summary = summariseRun(
+    { ...about, startedAt, endedAt, interrupted: signal.aborted },
+    shapes,
+  );
   onEvent({ kind: "ended", atMs: clock.nowMs(), summary });
   return summary;
 }
@@ -95,56 +100,4 @@ async function sweepWorkload(options: SweepOptions, index: number): Promise<Shap
     onEvent({ kind: "point-finished", atMs: clock.nowMs(), point, remainingMs: left() });
   }
   return summariseShape({ plan, workload, points });
-}
-
-function summarise(
-  { runId, plan, subject, clock, prompts, signal, ...options }: SweepOptions,
-  shapes: readonly ShapeSummary[],
-  startedAt: string,
-): SweepSummary {
-  const points = shapes.flatMap((shape) => shape.points);
-  const invalid = points.find(({ valid }) => !valid);
-  const interrupted = signal.aborted;
-  const invalidBecause = interrupted
-    ? "interrupted: the points that were finished are kept"
-    : points.length === 0
-      ? "nothing was measured"
-      : invalid === undefined
-        ? null
-        : `${invalid.pointId}: ${invalid.invalidBecause}`;
-  return {
-    schemaVersion: 1,
-    runId,
-    valid: invalidBecause === null,
-    invalidBecause,
-    interrupted,
-    headline: headlineOf(shapes, replicasFor),
-    preset: plan.preset.name,
-    seed: plan.seed,
-    startedAt,
-    endedAt: new Date(clock.nowMs()).toISOString(),
-    subject,
-    prompts,
-    shapes,
-    generator: generatorOf(points, options),
-    requests: points.reduce((sum, point) => sum + point.sent, 0),
-  };
-}
-
-function generatorOf(
-  points: readonly Point[],
-  { workers, ceilingEventsPerSecond }: Pick<SweepOptions, "workers" | "ceilingEventsPerSecond">,
-): GeneratorSummary {
-  const most = (of: (point: Point) => number | null): number | null => {
-    const values = points.map(of).filter((value) => value !== null);
-    return values.length === 0 ? null : Math.max(...values);
-  };
-  return {
-    sendLagP99Ms: most(({ generator }) => generator.sendLagP99Ms),
-    loopDelayP99Ms: most(({ generator }) => generator.loopDelayP99Ms),
-    cpuShare: most(({ generator }) => generator.cpuShare),
-    eventsPerSecondMax: most(({ generator }) => generator.eventsPerSecond) ?? 0,
-    ceilingEventsPerSecond,
-    workers,
-  };
 }

@@ -1,10 +1,16 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { request } from "undici";
 import { systemClock } from "../../engines/clock.ts";
+import { type JudgedSummary, judgeRun } from "../../load/results/judged-summary.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
 import type { Difference, SweepRequest, SweepView } from "../synthetic/sweep-view.ts";
 import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
-import { statusOf, type SweepFlags } from "./sweep.ts";
+import type { SweepFlags } from "./sweep.ts";
 import { type Lines, plainLines } from "./sweep-lines.ts";
+import { type Outputs, statusOf, writeReports } from "./sweep-outputs.ts";
+import { verdictLines } from "./verdict-lines.ts";
+import { shellLine } from "./shell-line.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 /** How often the proxy is asked how its sweep stands. */
@@ -13,7 +19,11 @@ const ASK_MS = 500;
 const PROGRESS_MS = 10_000;
 
 /** Has a running proxy sweep one of its replicas, and shows what the command line always shows. Ctrl-C stops the sweep. */
-export async function sweepReplica(wanted: SweepRequest, flags: SweepFlags): Promise<ExitStatus> {
+export async function sweepReplica(
+  wanted: SweepRequest,
+  flags: SweepFlags,
+  outputs: Outputs,
+): Promise<ExitStatus> {
   const ask = asker(flags.admin);
   const started = await ask("POST", "", wanted);
   let isInterrupted = false;
@@ -33,12 +43,36 @@ export async function sweepReplica(wanted: SweepRequest, flags: SweepFlags): Pro
     if (flags.jsonl === true) process.stdout.write(`${JSON.stringify(event)}\n`);
   });
   const over = await follow(started, { ask, stop: stop.signal, hear: (view) => reader.hear(view) });
-  if (flags.json === true && over.summary !== null)
-    process.stdout.write(`${JSON.stringify(over.summary)}\n`);
+  const judged = over.summary === null ? null : judgeRun(over.summary, outputs);
+  if (judged !== null) {
+    for (const line of verdictLines(judged)) (isQuiet ? lines.progress : lines.data)(line);
+    if (flags.json === true) process.stdout.write(`${JSON.stringify(judged)}\n`);
+  }
   if (over.state !== "done") lines.progress(`${over.id}: ${over.because}`);
+  if (judged !== null) writeHere(judged, { wanted, flags, outputs });
   if (isInterrupted) return EXIT.interrupted;
-  if (over.state === "failed" || over.summary === null) return EXIT.failure;
-  return over.state === "stopped" ? EXIT.invalidRun : statusOf(over.summary);
+  if (over.state === "failed" || judged === null) return EXIT.failure;
+  return over.state === "stopped" ? EXIT.invalidRun : statusOf(judged, outputs.failOnWorse);
+}
+
+/** The proxy may be on another machine: reports are written where the command runs, in a folder of the run's name. */
+function writeHere(
+  summary: JudgedSummary,
+  about: {
+    readonly wanted: SweepRequest;
+    readonly flags: Pick<SweepFlags, "out" | "admin">;
+    readonly outputs: Outputs;
+  },
+): void {
+  const { wanted, flags, outputs } = about;
+  const directory = join(flags.out, "runs", summary.runId);
+  if (outputs.formats.length > 0) mkdirSync(directory, { recursive: true });
+  const from = ["pitot", "sweep", "--replica", wanted.replica, "--admin", flags.admin];
+  const command = shellLine([...from, "--preset", summary.preset, "--seed", String(summary.seed)]);
+  const { thresholds, comparison } = summary;
+  const input = { summary, thresholds, comparison, command };
+  for (const file of writeReports(directory, outputs.formats, input))
+    process.stderr.write(`wrote ${file}\n`);
 }
 
 type Ask = (method: "GET" | "POST" | "DELETE", id: string, body?: object) => Promise<SweepView>;

@@ -1,6 +1,4 @@
-import { existsSync } from "node:fs";
 import { availableParallelism, cpus, platform, totalmem } from "node:os";
-import { join } from "node:path";
 import { every, systemClock } from "../../engines/clock.ts";
 import { systemRandom } from "../../engines/random.ts";
 import { loopbackCeiling } from "../../load/generator/ceiling.ts";
@@ -25,13 +23,14 @@ import {
   type RunManifest,
   type RunState,
 } from "../../load/results/run-manifest.ts";
-import { type BadLine, readRun, RunReadError } from "../../load/results/run-reader.ts";
+import type { BadLine } from "../../load/results/run-reader.ts";
 import type { Subject, SweepSummary } from "../../load/results/summary.ts";
 import { estimateMs } from "../../load/sweep/estimate.ts";
 import type { SweepPlan } from "../../load/sweep/plan.ts";
 import type { SweepOptions } from "../../load/sweep/sweep.ts";
 import type { Target } from "../../load/target.ts";
 import { releaseVersion } from "./release.ts";
+import { earlierRun } from "./earlier-run.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { type OpenTarget, openTarget } from "./open-target.ts";
 import { missingUrl, type SweepFlags } from "./sweep.ts";
@@ -40,7 +39,12 @@ import { planOf } from "./sweep-plan.ts";
 /** A sweep ready to run: everything opened, probed and claimed. */
 export interface SweepSession {
   /** Runs it and closes everything, whatever happens. */
-  run(sweep: (options: SweepOptions) => Promise<SweepSummary>): Promise<SweepSummary>;
+  run<R extends Ran>(sweep: (options: SweepOptions) => Promise<R>): Promise<R>;
+}
+
+/** What running a sweep gives: at least its document, which is kept. */
+interface Ran {
+  readonly summary: SweepSummary;
 }
 
 const WORKERS_AUTO_MAX = 8;
@@ -104,17 +108,17 @@ export async function prepareSweep(
 }
 
 /** Runs a sweep into its folder; what was measured is kept and everything is closed, whatever happens. */
-async function runKept(
+async function runKept<R extends Ran>(
   folder: RunFolder,
   close: () => Promise<void>,
-  sweep: (listeners: Pick<SweepOptions, "onExchange" | "onEvent">) => Promise<SweepSummary>,
-): Promise<SweepSummary> {
+  sweep: (listeners: Pick<SweepOptions, "onExchange" | "onEvent">) => Promise<R>,
+): Promise<R> {
   const stopFlushing = every(systemClock, FLUSH_PERIOD_MS, () => {
     folder.flush();
   });
   let state: RunState = "failed";
   try {
-    const summary = await sweep({
+    const ran = await sweep({
       onExchange: (exchange, lagMs) => {
         folder.request(exchange, lagMs);
       },
@@ -123,28 +127,13 @@ async function runKept(
         folder.event(event);
       },
     });
-    folder.summary(summary);
-    state = summary.interrupted ? "interrupted" : "done";
-    return summary;
+    folder.summary(ran.summary);
+    state = ran.summary.interrupted ? "interrupted" : "done";
+    return ran;
   } finally {
     stopFlushing();
     folder.end(state, new Date(systemClock.nowMs()).toISOString());
     await close();
-  }
-}
-
-interface Earlier {
-  readonly directory: string;
-  readonly manifest: RunManifest;
-}
-
-/** A run by its folder, or by its id under the results directory. */
-function earlierRun(name: string, out: string): Earlier {
-  const directory = [name, join(out, "runs", name)].find((path) => existsSync(path)) ?? name;
-  try {
-    return { directory, manifest: readRun(directory).manifest };
-  } catch (error) {
-    throw error instanceof RunReadError ? new CommandError(EXIT.usage, error.message) : error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ArrivalName } from "../../load/results/point.ts";
-import type { SweepSummary } from "../../load/results/summary.ts";
+import type { SweepEvent } from "../../load/sweep/events.ts";
 import type { ChooseOptions } from "../../load/prompts/choose-material.ts";
 import { type ConnectionFlags, withConnectionFlags } from "./connection-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
@@ -10,12 +10,13 @@ import {
   SEED_DEFAULT,
   withEmbeddedFlags,
 } from "./embedded-flags.ts";
-import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
+import { CommandError, EXIT } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
+import { type OutputFlags, withOutputFlags } from "./output-flags.ts";
 import type { PlanFlags } from "./sweep-plan.ts";
 
 /** Flags of `pitot sweep`. */
-export interface SweepFlags extends ConnectionFlags, PlanFlags, EmbeddedFlags {
+export interface SweepFlags extends ConnectionFlags, PlanFlags, EmbeddedFlags, OutputFlags {
   readonly model?: string;
   readonly prompts: ChooseOptions["wanted"];
   readonly workers?: number;
@@ -40,7 +41,7 @@ export function sweepCommand(): Command {
     .description("measure an engine from one request at a time to a flood; find the rates it holds")
     .argument("[url]", "engine or proxy to measure (the run's own with --resume)")
     .addOption(new Option("--preset <name>", "how thoroughly").choices(PRESETS).default("quick"));
-  const measured = withWorkload(command)
+  const measured = withOutputFlags(withWorkload(command))
     .option("--model <name>", "model to ask for (the target's first when absent)")
     .addOption(
       new Option("--prompts <kind>", "what prompts are made of").choices(PROMPTS).default("auto"),
@@ -87,42 +88,50 @@ function withWorkload(command: Command): Command {
 }
 
 async function runSweepCommand(url: string | undefined, flags: SweepFlags): Promise<void> {
+  const { readOutputs, statusOf, writeReports } = await import("./sweep-outputs.ts");
   if (flags.replica !== undefined) {
     const wanted = embeddedRequest(flags.replica, url, flags);
+    const outputs = readOutputs(flags, flags.out, []);
     const { sweepReplica } = await import("./sweep-replica.ts");
-    process.exitCode = await sweepReplica(wanted, flags);
+    process.exitCode = await sweepReplica(wanted, flags, outputs);
     return;
   }
+  const outputs = readOutputs(flags, flags.out, ["html"]);
   const { prepareSweep } = await import("./sweep-session.ts");
+  const { judgeRun } = await import("../../load/results/judged-summary.ts");
   const { runSweep } = await import("../../load/sweep/sweep.ts");
-  const { plainLines } = await import("./sweep-lines.ts");
-  const { untilInterrupted } = await import("./until-interrupted.ts");
+  const { repeatCommand } = await import("./sweep-repeat.ts");
+  const { exitOnNextSignal, untilInterrupted } = await import("./until-interrupted.ts");
+  const { openSweepLines } = await import("./open-sweep-lines.ts");
   const stop = new AbortController();
   const session = await prepareSweep(url, flags, stop.signal);
-  void untilInterrupted().then(() => stop.abort());
-  const quiet = flags.json === true || flags.jsonl === true;
-  const lines = plainLines({
-    data: (line) => (quiet ? undefined : process.stdout.write(`${line}\n`)),
-    progress: (line) => process.stderr.write(`${line}\n`),
+  const lines = openSweepLines(flags);
+  void untilInterrupted().then(() => {
+    lines.stopping();
+    stop.abort();
+    exitOnNextSignal();
   });
-  const summary = await session.run((options) =>
-    runSweep({
-      ...options,
-      onEvent: (event) => {
+  try {
+    const { summary, directory, command } = await session.run(async (options) => {
+      const onEvent = (event: SweepEvent): void => {
         options.onEvent(event);
-        lines(event);
-        if (flags.jsonl === true) process.stdout.write(`${JSON.stringify(event)}\n`);
-      },
-    }),
-  );
-  if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  process.exitCode = statusOf(summary);
-}
-
-/** Interrupted before invalid: what was finished is kept, and nobody asked for more. */
-export function statusOf(summary: SweepSummary): ExitStatus {
-  if (summary.interrupted) return EXIT.interrupted;
-  return summary.valid ? EXIT.ok : EXIT.invalidRun;
+        lines.take(event);
+      };
+      const { subject, plan } = options;
+      return {
+        summary: judgeRun(await runSweep({ ...options, onEvent }), outputs),
+        directory: options.directory,
+        command: repeatCommand(subject, plan, flags.failIf),
+      };
+    });
+    process.exitCode = statusOf(summary, outputs.failOnWorse);
+    lines.verdicts(summary);
+    const { thresholds, comparison } = summary;
+    const input = { summary, thresholds, comparison, command };
+    lines.written(directory === null ? [] : writeReports(directory, outputs.formats, input));
+  } finally {
+    lines.close();
+  }
 }
 
 function collect(text: string, before: readonly string[] = []): readonly string[] {
