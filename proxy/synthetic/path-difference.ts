@@ -42,8 +42,10 @@ export class PathDifferences {
   }
 
   /**
-   * All points together, each with the weight its interval deserves (inverse variance): a quiet point knows the proxy's cost
-   * to microseconds, one near saturation does not, and a plain pool would drown the first in the second.
+   * All points together, each with the weight its interval deserves: a quiet point knows the proxy's cost to microseconds, one
+   * near saturation does not, and a plain pool would drown the first in the second. The cost may grow with the load, so what
+   * points differ by beyond their own intervals widens the interval of the whole (random effects: DerSimonian and Laird,
+   * Controlled Clinical Trials 7, 1986).
    */
   overall(): PathDifference | null {
     return complete((metric) =>
@@ -82,11 +84,15 @@ function weighted(points: readonly (Difference | null)[]): Difference | null {
     point === null || point.high === null ? [] : [{ ...point, high: point.high }],
   );
   if (known.length === 0) return null;
-  const weights = known.map(({ low, high }) => {
-    const error = Math.max((high - low) / 2, HALF_WIDTH_MS_MIN) / Z;
-    return 1 / error ** 2;
-  });
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const variances = known.map(
+    ({ low, high }) => (Math.max((high - low) / 2, HALF_WIDTH_MS_MIN) / Z) ** 2,
+  );
+  const between = varianceBetween(
+    known.map(({ median }) => median),
+    variances,
+  );
+  const weights = variances.map((variance) => 1 / (variance + between));
+  const total = sumOf(weights);
   const mean = (of: (point: Difference) => number): number =>
     known.reduce((sum, point, index) => sum + (weights[index] ?? 0) * of(point), 0) / total;
   const median = mean((point) => point.median);
@@ -99,6 +105,22 @@ function weighted(points: readonly (Difference | null)[]): Difference | null {
     direct: mean((point) => point.direct),
     routed: mean((point) => point.routed),
   };
+}
+
+/** By how much more points differ than their own intervals explain, as a variance. */
+function varianceBetween(medians: readonly number[], variances: readonly number[]): number {
+  const weights = variances.map((variance) => 1 / variance);
+  const total = sumOf(weights);
+  const mean = sumOf(medians.map((median, index) => median * (weights[index] ?? 0))) / total;
+  const spread = sumOf(
+    medians.map((median, index) => (weights[index] ?? 0) * (median - mean) ** 2),
+  );
+  const scale = total - sumOf(weights.map((weight) => weight ** 2)) / total;
+  return scale <= 0 ? 0 : Math.max(0, (spread - (medians.length - 1)) / scale);
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function complete(of: (metric: Metric) => Difference | null): PathDifference | null {

@@ -49,6 +49,13 @@ describe("a body that asks for a sweep", () => {
     expect(sentenceOf(body)).toContain(sentence);
   });
 
+  test("S16 names a replica of the fleet by its id: no field takes an address", () => {
+    for (const field of ["url", "target", "host", "address"])
+      expect(sentenceOf({ replica: "a", [field]: "http://169.254.169.254/" })).toBe(
+        `${field} is no field of a sweep: leave it out.`,
+      );
+  });
+
   test("says every field that is wrong at once", () => {
     const sentence = sentenceOf({ replica: "", path: "x", seed: "1" });
     for (const field of ["replica", "path", "seed"]) expect(sentence).toContain(field);

@@ -23,7 +23,7 @@ describe("the mark of a sweep's request", () => {
     ["an empty value", [MARK_HEADER, ""]],
     ["a label alone", [LABEL_HEADER, "run/point"]],
     ["a name that is no longer ASCII", [MARK_HEADER, `${token.replace(/^./, "é")} a`]],
-  ])("is not believed of %s", (_what, raw) => {
+  ])("S20 is not believed of %s", (_what, raw) => {
     expect(reader.read(raw)).toBeNull();
   });
 
