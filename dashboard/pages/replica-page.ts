@@ -3,6 +3,7 @@ import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { age, clock, grouped, NOTHING, percent } from "../format.ts";
+import "../panels/envelope-panel.ts";
 import "../panels/latency-panel.ts";
 import "../panels/range-picker.ts";
 import "../panels/replica-actions.ts";
@@ -88,7 +89,8 @@ export class ReplicaPage extends LitElement {
         metric="tpot"
         heading="Time per output token"
         .replica=${view.id}
-      ></latency-panel>`;
+      ></latency-panel>
+      <envelope-panel class="all" .replica=${view.id}></envelope-panel>`;
   }
 }
 

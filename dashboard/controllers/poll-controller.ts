@@ -1,0 +1,59 @@
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { load, type Loaded, LOADING } from "../state/api.ts";
+
+/** Asks one address of the API again and again while its host is on the page; an error is shown and asked over. */
+export class PollController<T> implements ReactiveController {
+  answer: Loaded<T> = LOADING;
+  readonly #host: ReactiveControllerHost;
+  readonly #everyMs: (answer: Loaded<T>) => number;
+  #path: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #stop = new AbortController();
+  #isConnected = false;
+
+  /** `everyMs` is asked after each answer, so that what has ended is asked about less. */
+  constructor(host: ReactiveControllerHost, everyMs: (answer: Loaded<T>) => number) {
+    this.#host = host;
+    this.#everyMs = everyMs;
+    host.addController(this);
+  }
+
+  /** What to ask about from now on; `null` for nothing. Asking the same again changes nothing. */
+  ask(path: string | null): void {
+    if (path === this.#path) return;
+    this.#path = path;
+    this.answer = LOADING;
+    this.again();
+  }
+
+  /** Asks now rather than when the time has come. */
+  again(): void {
+    this.#end();
+    if (this.#isConnected && this.#path !== null) void this.#fetch(this.#path);
+  }
+
+  hostConnected(): void {
+    this.#isConnected = true;
+    this.again();
+  }
+
+  hostDisconnected(): void {
+    this.#isConnected = false;
+    this.#end();
+  }
+
+  async #fetch(path: string): Promise<void> {
+    const stop = new AbortController();
+    this.#stop = stop;
+    const answer = await load<T>(path, stop.signal);
+    if (stop.signal.aborted) return;
+    this.answer = answer;
+    this.#host.requestUpdate();
+    this.#timer = setTimeout(() => void this.#fetch(path), this.#everyMs(answer));
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+}
