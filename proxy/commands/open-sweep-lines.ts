@@ -3,7 +3,7 @@ import type { JudgedSummary } from "../../load/results/judged-summary.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
 import { liveLines } from "../terminal/live-lines.ts";
 import { type Lines, plainLines } from "./sweep-lines.ts";
-import { verdictLines } from "./verdict-lines.ts";
+import { verdictEvents, verdictLines } from "./verdict-lines.ts";
 
 /** Everything a sweep prints: data to stdout, progress to stderr. */
 export interface SweepLines {
@@ -42,12 +42,8 @@ export function openSweepLines(flags: { readonly json?: true; readonly jsonl?: t
     },
     verdicts: (summary) => {
       for (const line of verdictLines(summary)) (isTable ? out : say)(line);
-      const { thresholds, comparison } = summary;
-      if (flags.jsonl === true) {
-        for (const threshold of thresholds)
-          out(JSON.stringify({ kind: "threshold", ...threshold }));
-        if (comparison !== null) out(JSON.stringify({ kind: "comparison", ...comparison }));
-      }
+      if (flags.jsonl === true)
+        for (const event of verdictEvents(summary)) out(JSON.stringify(event));
       if (flags.json === true) out(JSON.stringify(summary));
     },
     written: (files) => {

@@ -1,5 +1,6 @@
 import type { Point } from "../../load/results/point.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
+import { printable } from "../terminal/span.ts";
 
 /** Where lines go: data to stdout, progress to stderr. */
 export interface Lines {
@@ -65,7 +66,8 @@ function plannedLine(event: SweepEvent & { kind: "planned" }): string {
   const shapes = plan.workloads.map(({ name }) => name).join(", ");
   const kept = directory === null ? "" : `; keeping ${directory}`;
   const resumed = resumedPoints === 0 ? "" : `; going on after ${resumedPoints} finished points`;
-  return `sweeping ${subject.model} on ${subject.engine} at ${subject.target}: ${shapes}, ${plan.preset.name}, about ${minutes(estimateMs)}${kept}${resumed}`;
+  const model = printable(subject.model);
+  return `sweeping ${model} on ${subject.engine} at ${subject.target}: ${shapes}, ${plan.preset.name}, about ${minutes(estimateMs)}${kept}${resumed}`;
 }
 
 /** One point as a row under {@link HEAD}. */

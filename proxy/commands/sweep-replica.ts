@@ -9,7 +9,7 @@ import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
 import type { SweepFlags } from "./sweep.ts";
 import { type Lines, plainLines } from "./sweep-lines.ts";
 import { type Outputs, statusOf, writeReports } from "./sweep-outputs.ts";
-import { verdictLines } from "./verdict-lines.ts";
+import { verdictEvents, verdictLines } from "./verdict-lines.ts";
 import { shellLine } from "./shell-line.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
@@ -47,6 +47,8 @@ export async function sweepReplica(
   if (judged !== null) {
     for (const line of verdictLines(judged)) (isQuiet ? lines.progress : lines.data)(line);
     if (flags.json === true) process.stdout.write(`${JSON.stringify(judged)}\n`);
+    if (flags.jsonl === true)
+      for (const event of verdictEvents(judged)) process.stdout.write(`${JSON.stringify(event)}\n`);
   }
   if (over.state !== "done") lines.progress(`${over.id}: ${over.because}`);
   if (judged !== null) writeHere(judged, { wanted, flags, outputs });

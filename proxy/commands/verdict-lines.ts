@@ -19,6 +19,15 @@ export function verdictLines({
   ];
 }
 
+/** The same as lines of `--jsonl`, after the run's own events. */
+export function verdictEvents({
+  thresholds,
+  comparison,
+}: Pick<JudgedSummary, "thresholds" | "comparison">): readonly object[] {
+  const judged = thresholds.map((threshold) => ({ kind: "threshold", ...threshold }));
+  return comparison === null ? judged : [...judged, { kind: "comparison", ...comparison }];
+}
+
 /** Rows in columns: shape, load, what changed. */
 export function changeRows(rows: readonly ComparisonRow[]): readonly string[] {
   const width = (of: (row: ComparisonRow) => string): number =>
