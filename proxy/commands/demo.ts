@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Command } from "commander";
 import { systemClock } from "../../engines/clock.ts";
@@ -66,7 +67,8 @@ export function demoCommand(): Command {
 
 async function runDemo(flags: DemoFlags): Promise<void> {
   // The engines and their users live in a worker: the proxy has the main thread to itself, as in production.
-  const world = new Worker(new URL(import.meta.resolve("./demo-world.ts")));
+  const script = `./demo-world${extname(import.meta.filename)}`;
+  const world = new Worker(new URL(script, import.meta.url));
   try {
     const replicas = await simulate(world, flags.replicas);
     const proxy = await start(replicas, flags);
