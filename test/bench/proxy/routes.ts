@@ -82,6 +82,9 @@ export function pitot(port: number, threads: number): Promise<Route> {
       "127.0.0.1:0",
       "--admin",
       "127.0.0.1:0",
+      // History is kept, as it would be: of each Pitot its own.
+      "--data",
+      mkdtempSync(join(tmpdir(), "pitot-bench-")),
       ...flags,
     ],
     threads === 1 ? "0" : "0,1",
