@@ -11,6 +11,7 @@ import "./pages/sweeps-page.ts";
 import "./panels/key-help.ts";
 import type { KeyHelp } from "./panels/key-help.ts";
 import "./panels/nav-rail.ts";
+import "./panels/recording-bar.ts";
 import "./panels/request-detail.ts";
 import "./panels/status-strip.ts";
 import { store } from "./state/live-store.ts";
@@ -82,7 +83,7 @@ export class PitotApp extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     place.start();
-    store.start();
+    if (!new URLSearchParams(location.search).has("recording")) store.start();
     window.addEventListener("theme", this.#themed);
     this.#stopKeys = listenToKeys({
       place,
@@ -119,6 +120,7 @@ export class PitotApp extends LitElement {
       }}
     >
       <status-strip></status-strip>
+      <recording-bar></recording-bar>
       <div class="body">
         ${isKiosk ? nothing : html`<nav-rail></nav-rail>`}
         <main>${this.#page()}</main>

@@ -1,3 +1,5 @@
+import { place } from "./state/place.ts";
+
 /** What stands where there is no data. Never 0, never 100 %. */
 export const NOTHING = "—";
 
@@ -37,16 +39,28 @@ export function percent(ratio: number | null): string {
   return `${value === 0 || value >= 10 ? value.toFixed(0) : value.toFixed(value < 1 ? 2 : 1)}${THIN}%`;
 }
 
-/** Time of day in the viewer's zone. */
+const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+const DATE = { year: "numeric", month: "2-digit", day: "2-digit" } as const;
+const LOCAL = formats(undefined);
+const GREENWICH = formats("UTC");
+
+function formats(timeZone: string | undefined): Record<"time" | "date", Intl.DateTimeFormat> {
+  return {
+    time: new Intl.DateTimeFormat(undefined, { ...TIME, timeZone }),
+    date: new Intl.DateTimeFormat(undefined, { ...DATE, timeZone }),
+  };
+}
+
+/** Time of day in the viewer's zone, or at Greenwich where the address says so. */
 export function clock(epochMs: number): string {
-  return new Date(epochMs).toLocaleTimeString(undefined, { hour12: false });
+  return (place.isUtc ? GREENWICH : LOCAL).time.format(epochMs);
 }
 
 /** Time of day, with the date where it is not today's. */
 export function moment(epochMs: number): string {
-  const date = new Date(epochMs);
-  const isToday = date.toDateString() === new Date().toDateString();
-  return isToday ? clock(epochMs) : `${date.toLocaleDateString()} ${clock(epochMs)}`;
+  const { date } = place.isUtc ? GREENWICH : LOCAL;
+  const day = date.format(epochMs);
+  return day === date.format(new Date()) ? clock(epochMs) : `${day} ${clock(epochMs)}`;
 }
 
 /** An age in the largest fitting unit: 4.2 s, 3 min, 2 h. */

@@ -1,4 +1,9 @@
-import type { PageName, Place, RangeName } from "../state/place.ts";
+import { chooseFile } from "../panels/recording-bar.ts";
+import type { PanelTools } from "../elements/panel-tools.ts";
+import { download } from "../state/figures.ts";
+import { player } from "../state/recording.ts";
+import { chartWindow } from "../state/chart-window.ts";
+import type { PageName, Place, RangeName, Span } from "../state/place.ts";
 import { RANGES } from "../state/place.ts";
 import type { LiveStore } from "../state/live-store.ts";
 
@@ -15,6 +20,10 @@ export const KEYS = [
   ["space", "pause or go on"],
   ["j and k", "next or previous row"],
   ["enter", "open the row"],
+  ["z", "look closer at the newest half; again for all"],
+  ["o", "open a recording"],
+  ["e", "the panel's figures as CSV"],
+  ["u", "UTC or local time"],
   ["c", "copy a link to what you see"],
   ["esc", "back"],
   ["?", "this help"],
@@ -58,35 +67,55 @@ export function listenToKeys(parts: KeyParts): () => void {
   };
 }
 
-function act(key: string, { place, store, toggleHelp, root }: KeyParts): boolean {
-  switch (key) {
-    case "?":
-      toggleHelp();
-      return true;
-    case " ":
-      store.togglePause();
-      return true;
-    case "[":
-    case "]":
-      stepRange(place, key === "]" ? 1 : -1);
-      return true;
-    case "c":
-      void navigator.clipboard?.writeText(location.href);
-      return true;
-    case "/":
-      return focusFirst(root(), "[data-filter]");
-    case "j":
-    case "k":
-      return stepRow(root(), key === "j" ? 1 : -1);
-    default:
-      return false;
-  }
+/** What a key does; `false` when there was nothing to do it to. */
+const ACTS: Readonly<Record<string, (parts: KeyParts) => boolean | void>> = {
+  "?": ({ toggleHelp }) => {
+    toggleHelp();
+  },
+  " ": hold,
+  "[": ({ place }) => {
+    stepRange(place, -1);
+  },
+  "]": ({ place }) => {
+    stepRange(place, 1);
+  },
+  c: () => void navigator.clipboard?.writeText(location.href),
+  u: ({ place, store }) => {
+    place.set("utc", place.isUtc ? null : "1");
+    store.dispatchEvent(new Event("change"));
+  },
+  z: ({ place, store }) => {
+    place.zoomTo(place.zoom === null ? newestHalf(chartWindow(place, store)) : null);
+  },
+  e: ({ root }) => exportFigures(root()),
+  o: chooseFile,
+  "/": ({ root }) => focusFirst(root(), "[data-filter]"),
+  j: ({ root }) => stepRow(root(), 1),
+  k: ({ root }) => stepRow(root(), -1),
+};
+
+function act(key: string, parts: KeyParts): boolean {
+  const does = ACTS[key];
+  return does !== undefined && does(parts) !== false;
+}
+
+/** Whatever moves stands still, and the other way round. */
+function hold({ place, store }: KeyParts): void {
+  if (place.zoom !== null) place.zoomTo(null);
+  else if (store.isRecording) player.play(!player.isPlaying);
+  else store.togglePause();
 }
 
 function stepRange(place: Place, by: 1 | -1): void {
   const names = Object.keys(RANGES) as RangeName[];
   const next = names[names.indexOf(place.range) + by];
-  if (next !== undefined) place.set("range", next);
+  if (next === undefined) return;
+  place.zoomTo(null);
+  place.set("range", next);
+}
+
+function newestHalf({ fromMs, untilMs }: Span): Span {
+  return { fromMs: (fromMs + untilMs) / 2, untilMs };
 }
 
 function isTyping(event: KeyboardEvent): boolean {
@@ -98,6 +127,18 @@ function isTyping(event: KeyboardEvent): boolean {
     (target instanceof HTMLElement && target.closest("dialog[open]") !== null) ||
     (event.key === " " && target instanceof HTMLButtonElement)
   );
+}
+
+/** Of the panel with the focus, or of the first. */
+function exportFigures(root: ParentNode): boolean {
+  const tools = deep(root, "panel-tools") as PanelTools[];
+  const isFocused = (one: PanelTools): boolean => {
+    const within = one.getRootNode();
+    return within instanceof ShadowRoot && within.activeElement !== null;
+  };
+  const found = tools.findLast(isFocused) ?? tools[0];
+  if (found !== undefined) download(found.figures());
+  return found !== undefined;
 }
 
 function focusFirst(root: ParentNode, selector: string): boolean {

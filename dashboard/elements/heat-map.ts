@@ -1,4 +1,5 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { clock } from "../format.ts";
 import {
   BOX_PX_MIN,
   boxOf,
@@ -82,6 +83,7 @@ export class HeatMap extends LitElement {
   protected override render(): TemplateResult {
     return html`<canvas
         role="img"
+        title="Drag a box around requests to see what they share; with shift, to look closer at the time"
         aria-label=${this.getAttribute("label") ?? "Latency heat map"}
         @pointerdown=${this.#press}
         @pointermove=${this.#drag}
@@ -125,7 +127,7 @@ export class HeatMap extends LitElement {
       lowMs: valueAtY(box.y + box.height, plot),
       highMs: valueAtY(box.y, plot),
     };
-    this.dispatchEvent(new CustomEvent("region", { detail }));
+    this.dispatchEvent(new CustomEvent(event.shiftKey ? "zoom" : "region", { detail }));
   };
 
   #momentAt(x: number, { left, width }: Plot): number {
@@ -255,9 +257,7 @@ export class HeatMap extends LitElement {
       const index = Math.round((label * (count - 1)) / (labels - 1));
       const x = plot.left + (index * plot.width) / Math.max(1, count - 1);
       pen.textAlign = label === 0 ? "left" : label === labels - 1 ? "right" : "center";
-      const time = new Date(this.columns[index]?.atMs ?? 0).toLocaleTimeString(undefined, {
-        hour12: false,
-      });
+      const time = clock(this.columns[index]?.atMs ?? 0);
       pen.fillText(time, x, plot.height + 15);
     }
   }

@@ -1,6 +1,8 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult, unsafeCSS } from "lit";
 import UPlot, { type AlignedData, type Options, type Series } from "uplot";
 import uplotCss from "uplot/dist/uPlot.min.css?inline";
+import { clock } from "../format.ts";
+import type { Span } from "../state/place.ts";
 
 /** One line of a chart. `color` names a custom property of the theme. */
 export interface ChartSeries {
@@ -11,12 +13,18 @@ export interface ChartSeries {
   readonly dashed?: true;
 }
 
-/** Lines over time. The only place that knows uPlot. */
+/** Room left of the plot, the same in every picture, so that moments stand below each other. */
+const LEFT = 54;
+/** A shorter drag is a click. */
+const DRAG_PX_MIN = 6;
+
+/** Lines over time. Dragging across it tells the span, as `zoom`. The only place that knows uPlot. */
 export class TimeChart extends LitElement {
   static override properties = {
     series: { attribute: false },
     data: { attribute: false },
     unit: {},
+    span: { attribute: false },
     dimmed: { type: Boolean, reflect: true },
   };
   static override styles = [
@@ -30,6 +38,9 @@ export class TimeChart extends LitElement {
       :host([dimmed]) {
         opacity: 0.4;
       }
+      .u-select {
+        background: color-mix(in oklch, var(--accent) 18%, transparent);
+      }
       .uplot {
         font-family: var(--font);
       }
@@ -39,6 +50,8 @@ export class TimeChart extends LitElement {
   /** Times in seconds, then one list of values per series; `null` is a gap. */
   declare data: readonly (readonly (number | null)[])[];
   declare unit: string;
+  /** The moments the picture reaches over, so that it agrees with those beside it; `null` is what the data has. */
+  declare span: Span | null;
   declare dimmed: boolean;
   #plot: UPlot | null = null;
   #theme = "";
@@ -51,6 +64,7 @@ export class TimeChart extends LitElement {
     this.series = [];
     this.data = [];
     this.unit = "";
+    this.span = null;
     this.dimmed = false;
   }
 
@@ -84,6 +98,15 @@ export class TimeChart extends LitElement {
       this.#plot = new UPlot(this.#options(), data, place);
   }
 
+  readonly #selected = (plot: UPlot): void => {
+    const { left, width } = plot.select;
+    if (width < DRAG_PX_MIN) return;
+    const fromMs = plot.posToVal(left, "x") * 1_000;
+    const untilMs = plot.posToVal(left + width, "x") * 1_000;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.dispatchEvent(new CustomEvent<Span>("zoom", { detail: { fromMs, untilMs } }));
+  };
+
   #options(): Options {
     const style = getComputedStyle(this);
     const color = (name: string): string => style.getPropertyValue(name);
@@ -97,21 +120,25 @@ export class TimeChart extends LitElement {
       width: this.clientWidth,
       height: this.clientHeight,
       legend: { show: false },
-      cursor: { points: { size: 6 }, drag: { x: false, y: false } },
-      padding: [8, 4, 0, 0],
-      scales: { y: { range: (_plot, _min, max) => [0, Math.max(1e-9, max * 1.15)] } },
+      cursor: { points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
+      hooks: { setSelect: [this.#selected] },
+      padding: [8, 0, 0, 0],
+      scales: {
+        x: {
+          range: (_plot, min, max) =>
+            this.span === null ? [min, max] : [this.span.fromMs / 1_000, this.span.untilMs / 1_000],
+        },
+        y: { range: (_plot, _min, max) => [0, Math.max(1e-9, max * 1.15)] },
+      },
       axes: [
         {
           ...axis,
           size: 26,
           grid: { show: false },
-          values: (_plot, times) =>
-            times.map((time) =>
-              new Date(time * 1000).toLocaleTimeString(undefined, { hour12: false }),
-            ),
+          values: (_plot, times) => times.map((time) => clock(time * 1_000)),
           space: 90,
         },
-        { ...axis, size: 46, values: (_plot, values) => values.map((value) => short(value)) },
+        { ...axis, size: LEFT, values: (_plot, values) => values.map((value) => short(value)) },
       ],
       series: [{}, ...this.series.map((one) => line(one, color(one.color)))],
     };

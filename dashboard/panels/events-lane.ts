@@ -3,8 +3,9 @@ import type { FleetEvent } from "../../proxy/upstream/fleet.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { age, moment } from "../format.ts";
-import { LIVE_MS_MAX } from "../state/history.ts";
-import { RANGES } from "../state/place.ts";
+import "../elements/panel-tools.ts";
+import { chartWindow } from "../state/chart-window.ts";
+import { type Figures, isoOf } from "../state/figures.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** Rows under the lane: the newest, since those explain what is seen now. */
@@ -39,7 +40,7 @@ export class EventsLane extends LitElement {
         position: relative;
         height: 24px;
         border-bottom: 1px solid var(--line);
-        margin-left: 46px;
+        margin-left: 54px;
       }
       .lane span {
         position: absolute;
@@ -63,19 +64,20 @@ export class EventsLane extends LitElement {
 
   protected override render(): TemplateResult {
     const { store } = this.#live;
-    const spanMs = Math.min(RANGES[this.#at.place.range], LIVE_MS_MAX);
-    const untilMs = store.pausedAtMs ?? store.nowMs;
+    const { fromMs, untilMs } = chartWindow(this.#at.place, store);
     const shown = store.events.filter(({ atMs }) => atMs <= untilMs);
-    const inLane = shown.filter(({ atMs }) => atMs > untilMs - spanMs);
+    const inLane = shown.filter(({ atMs }) => atMs >= fromMs);
     const rows = shown.slice(-ROWS).toReversed();
     return html`<header>
         <h2>Events</h2>
         <span class="hint">${inLane.length} in the window of the charts · newest first</span>
+        <span class="spring"></span>
+        <panel-tools .figures=${() => figuresOf(shown)}></panel-tools>
       </header>
       <div class="lane" aria-hidden="true">
         ${inLane.map((event) => {
           const [glyph, color] = LOOKS[event.kind] ?? OTHER;
-          const left = ((event.atMs - (untilMs - spanMs)) / spanMs) * 100;
+          const left = ((event.atMs - fromMs) / (untilMs - fromMs)) * 100;
           return html`<span
             style="left: ${left}%; color: var(${color})"
             title="${moment(event.atMs)} ${event.subject}: ${event.message}"
@@ -97,6 +99,14 @@ export class EventsLane extends LitElement {
         </table>
       </div>`;
   }
+}
+
+function figuresOf(events: readonly FleetEvent[]): Figures {
+  return {
+    name: "Events",
+    columns: ["at", "kind", "subject", "message"],
+    rows: events.map(({ atMs, kind, subject, message }) => [isoOf(atMs), kind, subject, message]),
+  };
 }
 
 function row(event: FleetEvent, nowMs: number): TemplateResult {

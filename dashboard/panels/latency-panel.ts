@@ -1,17 +1,19 @@
-import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import type { Tick } from "../../proxy/live/frames.ts";
 import type { PointFigures } from "../../proxy/telemetry/series.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/heat-map.ts";
+import "../elements/panel-tools.ts";
 import type { HeatColumn } from "../elements/heat-map.ts";
 import { duration, moment, NOTHING, SAMPLES_FEW } from "../format.ts";
 import { Distribution } from "../state/bins.ts";
-import { History, LIVE_MS_MAX } from "../state/history.ts";
-import { RANGES } from "../state/place.ts";
+import { type ChartWindow, chartWindow, columnsIn } from "../state/chart-window.ts";
+import { type Figures, isoOf } from "../state/figures.ts";
+import { History } from "../state/history.ts";
+import type { Span } from "../state/place.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
-/** Columns of the picture, about: a column is a whole number of seconds. */
-const COLUMNS = 120;
 /** Fewer samples than this carry no 99th percentile. */
 const P99_SAMPLES_MIN = 200;
 const TABLE_ROWS = 15;
@@ -34,7 +36,20 @@ export class LatencyPanel extends LitElement {
     replica: { attribute: false },
     asTable: { state: true },
   };
-  static override styles = [panelStyles, tableStyles];
+  static override styles = [
+    panelStyles,
+    tableStyles,
+    css`
+      header {
+        flex-wrap: wrap;
+        row-gap: 2px;
+      }
+      header .hint {
+        order: 1;
+        width: 100%;
+      }
+    `,
+  ];
   declare metric: "ttft" | "tpot";
   declare heading: string;
   /** One replica instead of the fleet. */
@@ -45,6 +60,8 @@ export class LatencyPanel extends LitElement {
   readonly #history = new History(this.#live.store, () => {
     this.requestUpdate();
   });
+
+  #kept: ReadonlyMap<string, Column> = new Map();
 
   constructor() {
     super();
@@ -60,36 +77,40 @@ export class LatencyPanel extends LitElement {
   }
 
   protected override willUpdate(_changed: PropertyValues): void {
-    const { range } = this.#at.place;
+    const window = chartWindow(this.#at.place, this.#live.store);
     const { metric, replica } = this;
-    this.#history.ask(RANGES[range] <= LIVE_MS_MAX ? null : { metric, range, replica, bins: true });
+    const query = { metric, origin: "real", window, replica, bins: true } as const;
+    this.#history.ask(window.source === "history" ? query : null);
   }
 
   protected override render(): TemplateResult {
-    const { range } = this.#at.place;
-    const columns = this.#columns();
+    const window = chartWindow(this.#at.place, this.#live.store);
+    const columns = this.#columns(window);
     const all = new Distribution(this.#live.store.gamma);
     for (const { distribution } of columns) all.add(distribution);
-    const summary = summaryOf(all, range);
+    const summary = summaryOf(all, window.words);
     return html`<header>
         <h2>${this.heading}</h2>
-        <span class="hint">${summary}</span>
+        <span class="hint" title=${summary}>${summary}</span>
         <span class="spring"></span>
-        <button aria-pressed=${this.asTable} @click=${() => (this.asTable = !this.asTable)}>
-          table
-        </button>
+        <panel-tools
+          .figures=${() => figuresOf(this.heading, columns)}
+          .table=${this.asTable}
+          @table=${() => (this.asTable = !this.asTable)}
+        ></panel-tools>
       </header>
-      ${this.#trouble()}
+      ${this.#trouble(window)}
       ${
         this.asTable
           ? this.#table(columns)
           : html`<heat-map
-              label="${this.heading} over the last ${range}: ${summary}"
+              label="${this.heading} over ${window.words}: ${summary}"
               .columns=${columns}
               .axis=${AXIS[this.metric]}
               .guides=${GUIDES[this.metric]}
               .dimmed=${!this.#live.store.isLive}
               @region=${this.#openRegion}
+              @zoom=${(event: CustomEvent<Span>) => this.#at.place.zoomTo(event.detail)}
             ></heat-map>`
       }`;
   }
@@ -108,39 +129,44 @@ export class LatencyPanel extends LitElement {
     });
   };
 
-  #trouble(): TemplateResult | string {
+  #trouble({ source }: ChartWindow): TemplateResult | string {
     const { answer } = this.#history;
-    if (RANGES[this.#at.place.range] <= LIVE_MS_MAX || answer.kind === "ready") return "";
+    if (source === "frames" || answer.kind === "ready") return "";
     return html`<p class="hint" role="status">
       ${answer.kind === "loading" ? "Loading history…" : answer.message}
     </p>`;
   }
 
-  #columns(): readonly Column[] {
-    const { range } = this.#at.place;
-    if (RANGES[range] <= LIVE_MS_MAX) return this.#liveColumns(RANGES[range] / 1000);
+  #columns(window: ChartWindow): readonly Column[] {
+    if (window.source === "frames") return this.#fromFrames(window);
     const { answer } = this.#history;
     if (answer.kind !== "ready") return [];
     const line = answer.value.lines.find(({ label }) => label === (this.replica ?? ""));
     return (line?.points ?? []).map((point) => columnOf(point, answer.value.gamma));
   }
 
-  #liveColumns(seconds: number): readonly Column[] {
+  /** A column that has been drawn once all its seconds were known is drawn again as it is. */
+  #fromFrames(window: ChartWindow): readonly Column[] {
     const { store } = this.#live;
-    const step = Math.max(1, Math.round(seconds / COLUMNS));
-    const ticks = store.shownTicks.slice(-seconds);
-    const columns: Column[] = [];
-    // Columns stay aligned to the clock, so that nothing jitters as time moves on.
-    for (let index = ticks.length % step; index < ticks.length; index += step) {
-      const part = ticks.slice(index, index + step);
-      const distribution = new Distribution(store.gamma);
-      for (const tick of part) {
-        const cell = this.replica === null ? tick.real : tick.byReplica[this.replica]?.real;
-        if (cell !== undefined) distribution.merge(cell[this.metric]);
-      }
-      columns.push(column(part[0]?.atMs ?? 0, distribution));
-    }
+    const kept = this.#kept;
+    const fresh = new Map<string, Column>();
+    const columns = columnsIn(window, store).map(({ atMs, ticks }) => {
+      const key = `${this.metric} ${this.replica ?? ""} ${atMs} ${window.stepMs} ${ticks.length}`;
+      const made = kept.get(key) ?? this.#column(atMs, ticks);
+      fresh.set(key, made);
+      return made;
+    });
+    this.#kept = fresh;
     return columns;
+  }
+
+  #column(atMs: number, ticks: readonly Tick[]): Column {
+    const distribution = new Distribution(this.#live.store.gamma);
+    for (const tick of ticks) {
+      const cell = this.replica === null ? tick.real : tick.byReplica[this.replica]?.real;
+      if (cell !== undefined) distribution.merge(cell[this.metric]);
+    }
+    return column(atMs, distribution);
   }
 
   #table(columns: readonly Column[]): TemplateResult {
@@ -177,6 +203,19 @@ export class LatencyPanel extends LitElement {
       </table>
     </div>`;
   }
+}
+
+function figuresOf(name: string, columns: readonly Column[]): Figures {
+  return {
+    name,
+    columns: ["at", "p50 ms", "p95 ms", "p99 ms", "n"],
+    rows: columns.map(({ atMs, distribution }) => [
+      isoOf(atMs),
+      ...[0.5, 0.95].map((q) => distribution.quantile(q)),
+      distribution.count < P99_SAMPLES_MIN ? null : distribution.quantile(0.99),
+      distribution.count,
+    ]),
+  };
 }
 
 function columnOf(point: PointFigures, gamma: number): Column {

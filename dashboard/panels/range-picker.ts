@@ -55,13 +55,16 @@ export class RangePicker extends LitElement {
   protected override render(): TemplateResult {
     const { place } = this.#at;
     const { store } = this.#live;
-    return html`${store.pausedAtMs === null ? "" : html`<span class="held" role="status">paused at ${clock(store.pausedAtMs)}</span>`}
+    return html`${this.#held()}
       <div role="group" aria-label="Range">
         ${(Object.keys(RANGES) as RangeName[]).map(
           (name) =>
             html`<button
-              aria-pressed=${name === place.range}
-              @click=${() => place.set("range", name === RANGE_DEFAULT ? null : name)}
+              aria-pressed=${place.zoom === null && name === place.range}
+              @click=${() => {
+                place.zoomTo(null);
+                place.set("range", name === RANGE_DEFAULT ? null : name);
+              }}
             >
               ${name}
             </button>`,
@@ -74,6 +77,17 @@ export class RangePicker extends LitElement {
       >
         ${store.pausedAtMs === null ? "❚❚ pause" : "▶ go on"}
       </button>`;
+  }
+
+  #held(): TemplateResult | string {
+    const { zoom } = this.#at.place;
+    const { pausedAtMs } = this.#live.store;
+    if (zoom !== null)
+      return html`<span class="held" role="status"
+          >zoomed to ${clock(zoom.fromMs)} – ${clock(zoom.untilMs)}, charts stand still</span
+        ><button class="pause" @click=${() => this.#at.place.zoomTo(null)}>✕ back to live</button>`;
+    if (pausedAtMs === null) return "";
+    return html`<span class="held" role="status">paused at ${clock(pausedAtMs)}</span>`;
   }
 }
 

@@ -1,32 +1,15 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
-import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
+import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
-import {
-  age,
-  duration,
-  grouped,
-  NOTHING,
-  percent,
-  SAMPLES_FEW,
-  shortModel,
-  significant,
-} from "../format.ts";
-import type { Distribution } from "../state/bins.ts";
-import { place } from "../state/place.ts";
+import "../elements/panel-tools.ts";
+import type { Figures } from "../state/figures.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
+import { isFew, REPLICA_COLUMNS, type ReplicaColumn, type ReplicaRow } from "./replica-columns.ts";
 
-const WINDOW_S = 300;
-/** State as glyph, word and colour: never colour alone. */
-const STATES = {
-  up: ["●", "--good"],
-  starting: ["◌", "--warn"],
-  draining: ["◐", "--warn"],
-  down: ["✕", "--bad"],
-  disabled: ["■", "--faint"],
-} as const;
-const ORDER = ["down", "disabled", "starting", "draining", "up"];
+/** The order without another: the troubled first, then the slowest. */
+const SORT_DEFAULT = ["state", "-ttft95"] as const;
 
-/** Every replica in one dense table, the troubled first. */
+/** Every replica in one dense table; which columns, and by what they are sorted, is in the address. */
 export class ReplicaTable extends LitElement {
   static override styles = [
     panelStyles,
@@ -47,7 +30,7 @@ export class ReplicaTable extends LitElement {
       }
       .bar {
         display: inline-block;
-        width: 54px;
+        width: 36px;
         height: 6px;
         border-radius: 3px;
         background: var(--raised);
@@ -60,111 +43,223 @@ export class ReplicaTable extends LitElement {
         height: 100%;
         background: var(--accent);
       }
+      .hour {
+        display: inline-flex;
+        width: 64px;
+        height: 10px;
+        border-radius: 3px;
+        overflow: hidden;
+        vertical-align: middle;
+      }
+      .hour .unknown {
+        background: repeating-linear-gradient(-45deg, var(--raised) 0 3px, var(--line) 3px 4px);
+      }
+      .hour .up {
+        opacity: 0.55;
+      }
+      th,
+      td {
+        padding-inline: 7px;
+      }
+      th button {
+        border: none;
+        padding: 0;
+        color: inherit;
+        background: none;
+      }
+      details {
+        position: relative;
+        font-size: 12px;
+        color: var(--soft);
+      }
+      summary {
+        cursor: pointer;
+        border: 1px solid var(--line);
+        border-radius: 6px;
+        padding: 2px 8px;
+        list-style: none;
+      }
+      .picker {
+        position: absolute;
+        right: 0;
+        top: calc(100% + 4px);
+        z-index: 12;
+        display: grid;
+        grid-template-columns: repeat(2, max-content);
+        gap: 4px 16px;
+        padding: 10px 14px;
+        background: var(--raised);
+        border: 1px solid var(--line);
+        border-radius: 8px;
+      }
     `,
   ];
   readonly #live = new StoreController(this);
+  readonly #at = new PlaceController(this);
 
   protected override render(): TemplateResult {
-    const views = [...this.#live.store.replicas.values()].sort(
-      (a, b) =>
-        ORDER.indexOf(a.state) - ORDER.indexOf(b.state) ||
-        a.id.localeCompare(b.id, undefined, { numeric: true }),
-    );
-    const up = views.filter((view) => view.state === "up").length;
+    const rows = this.#rows();
+    const columns = this.#columns();
+    const up = rows.filter(({ view }) => view.state === "up").length;
     return html`<header>
         <h2>Replicas</h2>
         <span class="hint"
-          >${up} of ${views.length} up · latencies and rates of real traffic over 5 min · engine
+          >${up} of ${rows.length} up · latencies and rates of real traffic over 5 min · engine
           figures as the engine tells them</span
         >
+        <span class="spring"></span>
+        ${this.#picker(columns)}
+        <panel-tools .figures=${() => figuresOf(rows, columns)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Replicas">
         <table>
           <thead>
             <tr>
-              <th>replica</th>
-              <th class="left">state</th>
-              <th class="left">model</th>
-              <th>in flight</th>
-              <th title="As the engine says: in its batch, and waiting for it">run / wait</th>
-              <th>KV cache</th>
-              <th>req/s</th>
-              <th>out tok/s</th>
-              <th>TTFT p50</th>
-              <th>p95</th>
-              <th>TPOT p50</th>
-              <th>failed</th>
-              <th>since</th>
+              ${this.#head("name", "replica")}
+              ${columns.map((column) => this.#head(column.key, column.title, column))}
             </tr>
           </thead>
           <tbody>
             ${
-              views.length === 0
+              rows.length === 0
                 ? html`<tr>
-                    <td class="empty" colspan="13">
+                    <td class="empty" colspan=${columns.length + 1}>
                       No replica is configured: start with
                       <code>pitot serve --replica http://host:port</code>.
                     </td>
                   </tr>`
-                : views.map((view) => this.#row(view))
+                : rows.map((row) => this.#row(row, columns))
             }
           </tbody>
         </table>
       </div>`;
   }
 
-  #row(view: ReplicaView): TemplateResult {
+  #columns(): readonly ReplicaColumn[] {
+    const chosen = this.#at.place.query.get("cols")?.split(",");
+    return REPLICA_COLUMNS.filter(({ key, isExtra }) =>
+      chosen === undefined ? isExtra !== true : chosen.includes(key),
+    );
+  }
+
+  #rows(): readonly ReplicaRow[] {
     const { store } = this.#live;
-    const [glyph, color] = STATES[view.state];
-    const cells = store.cells("real", WINDOW_S, view.id);
-    const seconds = Math.max(1, Math.min(WINDOW_S, store.ticks.length));
-    const ended = cells.reduce(
-      (sum, cell) => sum + Object.values(cell.ended).reduce((a, b) => a + b, 0),
-      0,
+    const rows = [...store.replicas.values()].map((view) => ({
+      view,
+      tally: store.lately.byReplica.get(view.id) ?? null,
+      store,
+    }));
+    const { sort } = this;
+    const orders = (sort === null ? SORT_DEFAULT : [sort]).map(orderBy);
+    return rows.sort(
+      (a, b) =>
+        orders.reduce((order, by) => order || by(a, b), 0) ||
+        a.view.id.localeCompare(b.view.id, undefined, { numeric: true }),
     );
-    const tokens = cells.reduce((sum, cell) => sum + cell.outputTokens, 0);
-    const failed = cells.reduce(
-      (sum, cell) => sum + (cell.ended.failed ?? 0) + (cell.ended.cut ?? 0),
-      0,
-    );
-    const ttft = store.distribution("ttft", "real", WINDOW_S, view.id);
-    const tpot = store.distribution("tpot", "real", WINDOW_S, view.id);
-    const kv = view.stats?.kvCacheUsageRatio ?? null;
-    return html`<tr data-replica=${view.id}>
+  }
+
+  /** A column's key, `-` before it for the largest first; `null` for the usual order. */
+  get sort(): string | null {
+    const asked = this.#at.place.query.get("sort");
+    const key = asked?.replace(/^-/, "");
+    return key === "name" || REPLICA_COLUMNS.some((column) => column.key === key)
+      ? (asked ?? null)
+      : null;
+  }
+
+  #head(key: string, title: string, column?: ReplicaColumn): TemplateResult {
+    const { sort } = this;
+    const direction = sort === key ? "ascending" : sort === `-${key}` ? "descending" : "none";
+    const glyph = { ascending: " ↑", descending: " ↓", none: "" }[direction];
+    const next = { ascending: null, descending: key, none: `-${key}` }[direction];
+    return html`<th
+      class=${column?.isLeft === true ? "left" : ""}
+      aria-sort=${direction}
+      title=${column?.explains ?? ""}
+    >
+      <button @click=${() => this.#at.place.set("sort", next)}>${title}${glyph}</button>
+    </th>`;
+  }
+
+  #picker(shown: readonly ReplicaColumn[]): TemplateResult {
+    return html`<details>
+      <summary>columns</summary>
+      <div class="picker">
+        ${REPLICA_COLUMNS.map(
+          (column) =>
+            html`<label
+              ><input
+                type="checkbox"
+                .checked=${shown.includes(column)}
+                @change=${() => this.#toggle(column, shown)}
+              />
+              ${column.title}</label
+            >`,
+        )}
+      </div>
+    </details>`;
+  }
+
+  #toggle(column: ReplicaColumn, shown: readonly ReplicaColumn[]): void {
+    const chosen = REPLICA_COLUMNS.filter((one) => shown.includes(one) !== (one === column));
+    const isUsual = REPLICA_COLUMNS.every((one) => chosen.includes(one) === (one.isExtra !== true));
+    this.#at.place.set("cols", isUsual ? null : chosen.map(({ key }) => key).join(","));
+  }
+
+  #row(row: ReplicaRow, columns: readonly ReplicaColumn[]): TemplateResult {
+    const { id, engine, version } = row.view;
+    return html`<tr data-replica=${id}>
       <td>
         <a
           class="name"
-          href="/replicas/${encodeURIComponent(view.id)}"
+          href=${this.#at.place.href("replicas", id)}
           @click=${(event: Event) => {
             event.preventDefault();
-            place.go("replicas", view.id);
+            this.#at.place.go("replicas", id);
           }}
-          >${view.id}</a
-        ><span class="sub">${view.engine ?? "unknown"} ${view.version ?? ""}</span>
+          >${id}</a
+        ><span class="sub">${engine ?? "unknown"} ${version ?? ""}</span>
       </td>
-      <td class="left" title=${view.because}>
-        <span style="color: var(${color})">${glyph}</span> ${view.state}
-      </td>
-      <td class="left">${shortModel(view.models[0] ?? "")}</td>
-      <td>${view.inFlight}</td>
-      <td>${grouped(view.stats?.running ?? null)} / ${grouped(view.stats?.waiting ?? null)}</td>
-      <td>
-        ${kv === null ? NOTHING : html`<span class="bar"><i style="width: ${Math.min(100, kv * 100)}%"></i></span>${percent(kv)}`}
-      </td>
-      <td>${ended === 0 ? NOTHING : significant(ended / seconds)}</td>
-      <td>${tokens === 0 ? NOTHING : grouped(tokens / seconds)}</td>
-      ${quantile(ttft, 0.5)}${quantile(ttft, 0.95)}${quantile(tpot, 0.5)}
-      <td>${ended === 0 ? NOTHING : failed}</td>
-      <td title=${view.because}>${age(Math.max(0, store.nowMs - view.sinceMs))}</td>
+      ${columns.map((column) => cell(column, row))}
     </tr>`;
   }
 }
 
-function quantile(distribution: Distribution, q: number): TemplateResult {
-  const few = distribution.count < SAMPLES_FEW;
-  return html`<td class=${few ? "few" : ""} title="n = ${distribution.count}">
-    ${duration(distribution.quantile(q))}
+function cell(column: ReplicaColumn, row: ReplicaRow): TemplateResult {
+  const style = `${column.isLeft === true ? "left" : ""} ${isFew(column, row) ? "few" : ""}`.trim();
+  const n = column.n?.(row);
+  return html`<td class=${style} title=${n === undefined ? "" : `n = ${n}`}>
+    ${column.show?.(row) ?? column.value(row)}
   </td>`;
+}
+
+/** What has no value stands last, whichever way the others go. */
+function orderBy(sort: string): (a: ReplicaRow, b: ReplicaRow) => number {
+  const key = sort.replace(/^-/, "");
+  const sign = sort.startsWith("-") ? -1 : 1;
+  const column = REPLICA_COLUMNS.find((one) => one.key === key);
+  return (left, right) => {
+    const [a, b] = [left, right].map((row) =>
+      column === undefined ? row.view.id : column.value(row),
+    );
+    if (a === b || a === undefined || b === undefined) return 0;
+    if (a === null || b === null) return a === null ? 1 : -1;
+    if (typeof a === "string" || typeof b === "string")
+      return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
+    return sign * (a - b);
+  };
+}
+
+function figuresOf(rows: readonly ReplicaRow[], columns: readonly ReplicaColumn[]): Figures {
+  return {
+    name: "Replicas",
+    columns: ["replica", "engine", ...columns.map(({ title }) => title)],
+    rows: rows.map((row) => [
+      row.view.id,
+      `${row.view.engine ?? "unknown"} ${row.view.version ?? ""}`.trim(),
+      ...columns.map((column) => (column.key === "state" ? row.view.state : column.value(row))),
+    ]),
+  };
 }
 
 customElements.define("replica-table", ReplicaTable);

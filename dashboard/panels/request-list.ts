@@ -4,9 +4,13 @@ import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { grouped, moment, percent } from "../format.ts";
 import { load, type Loaded, LOADING } from "../state/api.ts";
+import "../elements/panel-tools.ts";
+import type { Figures } from "../state/figures.ts";
+import { recordedRequests } from "../state/recorded-requests.ts";
 import { SELECTION_MIN, sharedTraits, type Trait } from "../state/shared-traits.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
-import { csvCell, requestRow, sayFilter } from "./request-row.ts";
+import { requestFigures } from "./request-figures.ts";
+import { requestRow, sayFilter } from "./request-row.ts";
 import { rowStyles } from "./request-tables.ts";
 
 /** What the list shows, by the words people come with. */
@@ -100,6 +104,17 @@ export class RequestList extends LitElement {
 
   protected override willUpdate(_changed: PropertyValues): void {
     const query = this.#query();
+    const { store } = this.#live;
+    if (store.isRecording) {
+      const requests = recordedRequests(store.ended, new URLSearchParams(query), store.goodput);
+      this.#asked = query;
+      this.everyone = store.ended;
+      this.rows = {
+        kind: "ready",
+        value: { requests, total: store.ended.length, keptMax: null },
+      };
+      return;
+    }
     if (query === this.#asked) return;
     this.#asked = query;
     this.rows = LOADING;
@@ -114,7 +129,7 @@ export class RequestList extends LitElement {
         <h2>Ended requests</h2>
         <span class="hint">${hint}</span>
         <span class="spring"></span>
-        <button @click=${this.#download} ?disabled=${rows.kind !== "ready"}>CSV</button>
+        <panel-tools .figures=${this.#figures}></panel-tools>
       </header>
       ${this.#chips()} ${this.#shared()}
       ${rows.kind === "loading" ? html`<p class="hint" role="status">Loading…</p>` : rows.kind === "error" ? html`<p role="alert">${rows.message}</p>` : this.#table(rows.value.requests)}`;
@@ -252,24 +267,8 @@ export class RequestList extends LitElement {
     </div>`;
   }
 
-  readonly #download = (): void => {
-    if (this.rows.kind !== "ready") return;
-    const [first] = this.rows.value.requests;
-    if (first === undefined) return;
-    const names = Object.keys(first) as (keyof EndedRow)[];
-    const lines = this.rows.value.requests.map((row) =>
-      names.map((name) => csvCell(row[name])).join(","),
-    );
-    const blob = new Blob([`${[names.join(","), ...lines].join("\r\n")}\r\n`], {
-      type: "text/csv",
-    });
-    const link = Object.assign(document.createElement("a"), {
-      href: URL.createObjectURL(blob),
-      download: "pitot-requests.csv",
-    });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
+  readonly #figures = (): Figures =>
+    requestFigures("Requests", this.rows.kind === "ready" ? this.rows.value.requests : []);
 }
 
 /** Since when, and until when. */

@@ -39,10 +39,3 @@ export function sayFilter(name: string, value: string): string {
   if (name === "from" || name === "until") return `${name} ${moment(Number(value))}`;
   return name === "slower" ? `TTFT ≥ ${duration(Number(value))}` : `${name} ${value}`;
 }
-
-/** A value as a CSV cell; text a spreadsheet would run begins with an apostrophe. */
-export function csvCell(value: string | number | null): string {
-  if (value === null) return "";
-  const text = typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}

@@ -2,6 +2,8 @@ import { css, html, LitElement, type TemplateResult } from "lit";
 import type { EndedRow, InFlightRow } from "../../proxy/live/frames.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { age, clock, duration, grouped, NOTHING } from "../format.ts";
+import "../elements/panel-tools.ts";
+import { requestFigures } from "./request-figures.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 const ROWS = 12;
@@ -70,6 +72,8 @@ export class InFlightTable extends LitElement {
     return html`<header>
         <h2>In flight</h2>
         <span class="hint">oldest ${rows.length} of ${store.inFlightTotal}</span>
+        <span class="spring"></span>
+        <panel-tools .figures=${() => requestFigures("In flight", store.inFlight)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Requests in flight">
         <table>
@@ -115,10 +119,13 @@ export class RecentTable extends LitElement {
   readonly #live = new StoreController(this);
 
   protected override render(): TemplateResult {
-    const rows = this.#live.store.ended.slice(0, ROWS);
+    const { store } = this.#live;
+    const rows = store.ended.slice(0, ROWS);
     return html`<header>
         <h2>Recent requests</h2>
         <span class="hint">newest first · open one for its waterfall</span>
+        <span class="spring"></span>
+        <panel-tools .figures=${() => requestFigures("Recent requests", store.ended)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Recent requests">
         <table>
@@ -140,7 +147,7 @@ export class RecentTable extends LitElement {
                 ? html`<tr>
                     <td class="empty" colspan="8">
                       No request has ended yet: send one to
-                      <code>${this.#live.store.dataUrl}/v1/chat/completions</code>.
+                      <code>${store.dataUrl}/v1/chat/completions</code>.
                     </td>
                   </tr>`
                 : rows.map((row) => this.#row(row))

@@ -1,14 +1,18 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
 import { StoreController } from "../controllers/store-controller.ts";
 import { percent } from "../format.ts";
-import { panelStyles } from "../styles/panel.ts";
-
-const WINDOW_S = 300;
+import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
+import { figuresTable } from "../elements/figures-table.ts";
+import "../elements/panel-tools.ts";
+import type { Figures } from "../state/figures.ts";
+import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** Each replica's share of the traffic against its fair share: is one of them favoured, or starved? */
 export class SharePanel extends LitElement {
+  static override properties = { asTable: { state: true } };
   static override styles = [
     panelStyles,
+    tableStyles,
     css`
       ul {
         list-style: none;
@@ -54,41 +58,72 @@ export class SharePanel extends LitElement {
       }
     `,
   ];
+  declare asTable: boolean;
   readonly #live = new StoreController(this);
+
+  constructor() {
+    super();
+    this.asTable = false;
+  }
 
   protected override render(): TemplateResult {
     const { store } = this.#live;
     const views = [...store.replicas.values()].filter(({ state }) => state === "up");
-    const weights = views.reduce((sum, { weight }) => sum + weight, 0);
-    const counts = views.map(({ id }) =>
-      store.cells("real", WINDOW_S, id).reduce((sum, cell) => sum + cell.started, 0),
-    );
+    const counts = views.map(({ id }) => store.lately.byReplica.get(id)?.ended ?? 0);
     const total = counts.reduce((sum, count) => sum + count, 0);
+    const figures = figuresOf(views, counts);
     return html`<header>
         <h2>Share of traffic</h2>
         <span class="hint"
-          >requests begun over 5 min, n = ${total} · the mark is the fair share by weight</span
+          >requests ended over 5 min, n = ${total} · the mark is the fair share by weight</span
         >
+        <span class="spring"></span>
+        <panel-tools
+          .figures=${() => figures}
+          .table=${this.asTable}
+          @table=${() => (this.asTable = !this.asTable)}
+        ></panel-tools>
       </header>
-      <ul>
-        ${views.map(({ id, weight }, at) => {
-          const share = total === 0 ? null : (counts[at] ?? 0) / total;
-          const fair = weights === 0 ? 0 : weight / weights;
-          return html`<li>
-            <span title=${id}>${id}</span>
-            <div
-              class="track"
-              role="img"
-              aria-label="${percent(share)} of the traffic, fair share ${percent(fair)}"
-            >
-              <i style="width: ${(share ?? 0) * 100}%"></i><b style="left: ${fair * 100}%"></b>
-            </div>
-            <span>${percent(share)} of ${percent(fair)}</span>
-          </li>`;
-        })}
-        ${views.length === 0 ? html`<li class="hint">No replica is up.</li>` : ""}
-      </ul>`;
+      ${this.asTable ? figuresTable(figures) : this.#bars(views, counts)}`;
   }
+
+  #bars(views: readonly ReplicaView[], counts: readonly number[]): TemplateResult {
+    const weights = views.reduce((sum, { weight }) => sum + weight, 0);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    return html`<ul>
+      ${views.map(({ id, weight }, at) => {
+        const share = total === 0 ? null : (counts[at] ?? 0) / total;
+        const fair = weights === 0 ? 0 : weight / weights;
+        return html`<li>
+          <span title=${id}>${id}</span>
+          <div
+            class="track"
+            role="img"
+            aria-label="${percent(share)} of the traffic, fair share ${percent(fair)}"
+          >
+            <i style="width: ${(share ?? 0) * 100}%"></i><b style="left: ${fair * 100}%"></b>
+          </div>
+          <span>${percent(share)} of ${percent(fair)}</span>
+        </li>`;
+      })}
+      ${views.length === 0 ? html`<li class="hint">No replica is up.</li>` : ""}
+    </ul>`;
+  }
+}
+
+function figuresOf(views: readonly ReplicaView[], counts: readonly number[]): Figures {
+  const weights = views.reduce((sum, { weight }) => sum + weight, 0);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return {
+    name: "Share of traffic",
+    columns: ["replica", "requests", "share", "fair share"],
+    rows: views.map(({ id, weight }, at) => [
+      id,
+      counts[at] ?? 0,
+      total === 0 ? null : (counts[at] ?? 0) / total,
+      weights === 0 ? null : weight / weights,
+    ]),
+  };
 }
 
 customElements.define("share-panel", SharePanel);

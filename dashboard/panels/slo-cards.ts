@@ -4,7 +4,10 @@ import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/figure-value.ts";
 import "../elements/spark-line.ts";
 import { age, grouped, NOTHING, percent, significant } from "../format.ts";
-import { panelStyles } from "../styles/panel.ts";
+import { figuresTable } from "../elements/figures-table.ts";
+import "../elements/panel-tools.ts";
+import type { Figures } from "../state/figures.ts";
+import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** State as glyph, word and colour: never colour alone. */
 const STATES = {
@@ -15,8 +18,10 @@ const STATES = {
 
 /** The promises, worst budget first: how well they are kept, how fast the budget goes, when it is gone. */
 export class SloCards extends LitElement {
+  static override properties = { tableOf: { state: true } };
   static override styles = [
     panelStyles,
+    tableStyles,
     css`
       :host {
         display: grid;
@@ -72,12 +77,22 @@ export class SloCards extends LitElement {
         margin: 0;
         font-weight: 600;
       }
+      .scroll {
+        max-height: 160px;
+      }
       .dim {
         opacity: 0.4;
       }
     `,
   ];
+  /** The promise whose figures stand in place of its picture. */
+  declare tableOf: string;
   readonly #live = new StoreController(this);
+
+  constructor() {
+    super();
+    this.tableOf = "";
+  }
 
   protected override render(): TemplateResult | typeof nothing {
     const { slos, isLive } = this.#live.store;
@@ -100,6 +115,12 @@ export class SloCards extends LitElement {
         <h2>${slo.name}</h2>
         <span class="spring"></span>
         <span class="state">${glyph} ${word}</span>
+        <panel-tools
+          small
+          .figures=${() => figuresOf(slo)}
+          .table=${this.tableOf === slo.name}
+          @table=${() => (this.tableOf = this.tableOf === slo.name ? "" : slo.name)}
+        ></panel-tools>
       </header>
       <p class="sentence">${slo.sentence}</p>
       <div
@@ -112,7 +133,14 @@ export class SloCards extends LitElement {
       >
         <i style="width: ${width}%"></i>
       </div>
-      <spark-line .values=${slo.budgetHistory} style="color: var(${color})"></spark-line>
+      ${
+        this.tableOf === slo.name
+          ? figuresTable(figuresOf(slo))
+          : html`<spark-line
+              .values=${slo.budgetHistory}
+              style="color: var(${color})"
+            ></spark-line>`
+      }
       <dl>
         ${fact("kept", attained(slo))}${fact("budget left", budget(slo))}${fact("exhausted in", exhausted(slo))}
         ${slo.burn
@@ -130,6 +158,23 @@ export class SloCards extends LitElement {
       </dl>
     </article>`;
   }
+}
+
+function figuresOf(slo: SloView): Figures {
+  return {
+    name: `Promise ${slo.name}`,
+    columns: ["of", "value", "n"],
+    rows: [
+      ["objective", slo.options.objective, null],
+      ["kept", slo.attainment, slo.valid],
+      ["budget left", slo.budgetRemaining, slo.valid],
+      ["exhausted in ms", slo.exhaustedInMs, null],
+      ...slo.burn.map(
+        ({ windowMs, rate, valid }) => [`burn over ${windowMs} ms`, rate, valid] as const,
+      ),
+      ...slo.budgetHistory.map((left, at) => [`budget, point ${at + 1}`, left, null] as const),
+    ],
+  };
 }
 
 function fact(name: string, value: TemplateResult): TemplateResult {

@@ -1,4 +1,5 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
+import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { clock, duration, significant } from "../format.ts";
 
@@ -82,9 +83,11 @@ export class StatusStrip extends LitElement {
     }
   `;
   readonly #live = new StoreController(this);
+  readonly #at = new PlaceController(this);
 
   protected override render(): TemplateResult {
     const { store } = this.#live;
+    const { place } = this.#at;
     const replicas = [...store.replicas.values()];
     const up = replicas.filter((view) => view.state === "up").length;
     const health = up === replicas.length && up > 0 ? "good" : up > 0 ? "warn" : "bad";
@@ -94,7 +97,7 @@ export class StatusStrip extends LitElement {
       0,
     );
     const rate = minute.length === 0 ? null : ended / minute.length;
-    const ttft = store.distribution("ttft", "real", 300);
+    const { ttft } = store.lately.fleet;
     return html`
       <span class="brand"><img src="/icon.svg" alt="" />Pitot</span>
       <span class=${store.isLive ? "" : "dim"}
@@ -107,6 +110,16 @@ export class StatusStrip extends LitElement {
       >
       <span class="spring"></span>
       ${this.#connection()}
+      <button
+        title="Times as at Greenwich, or as here"
+        aria-pressed=${place.isUtc}
+        @click=${() => {
+          place.set("utc", place.isUtc ? null : "1");
+          store.dispatchEvent(new Event("change"));
+        }}
+      >
+        ${place.isUtc ? "UTC" : "local time"}
+      </button>
       <button @click=${toggleTheme} title="Dark, light, high contrast">◐ theme</button>
     `;
   }
@@ -116,6 +129,10 @@ export class StatusStrip extends LitElement {
     switch (connection.kind) {
       case "live":
         return html`<span role="status"><span class="dot"></span>live</span>`;
+      case "recording":
+        return html`<span role="status"
+          ><span class="dot" style="background: var(--synthetic)"></span>recording</span
+        >`;
       case "connecting":
         return html`<span role="status"><span class="dot warn"></span>connecting…</span>`;
       case "stale":

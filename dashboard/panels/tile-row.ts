@@ -3,8 +3,11 @@ import type { TrafficCell } from "../../proxy/live/frames.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/figure-value.ts";
 import "../elements/spark-line.ts";
+import "../elements/panel-tools.ts";
+import type { Figures } from "../state/figures.ts";
 import { grouped, percent, significant } from "../format.ts";
-import { panelStyles } from "../styles/panel.ts";
+import { figuresTable } from "../elements/figures-table.ts";
+import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** Seconds a tile's number is over. */
 const WINDOW_S = 60;
@@ -22,8 +25,10 @@ interface Tile {
 
 /** The four numbers looked at first: requests, tokens, work under way, failures. Real traffic only. */
 export class TileRow extends LitElement {
+  static override properties = { tableOf: { state: true } };
   static override styles = [
     panelStyles,
+    tableStyles,
     css`
       :host {
         display: grid;
@@ -59,8 +64,14 @@ export class TileRow extends LitElement {
       }
       .row {
         display: flex;
-        justify-content: space-between;
+        align-items: baseline;
         gap: 8px;
+      }
+      .scroll {
+        max-height: 160px;
+      }
+      .row h2 {
+        flex: 1;
       }
       @media (max-width: 900px) {
         :host {
@@ -72,7 +83,14 @@ export class TileRow extends LitElement {
       }
     `,
   ];
+  /** The tile whose figures stand in place of its picture. */
+  declare tableOf: string;
   readonly #live = new StoreController(this);
+
+  constructor() {
+    super();
+    this.tableOf = "";
+  }
 
   protected override render(): TemplateResult {
     return html`${this.#tiles().map(
@@ -81,6 +99,12 @@ export class TileRow extends LitElement {
           <div class="row">
             <h2>${tile.title}</h2>
             <span class="hint">${tile.window}</span>
+            <panel-tools
+              small
+              .figures=${() => figuresOf(tile)}
+              .table=${this.tableOf === tile.title}
+              @table=${() => (this.tableOf = this.tableOf === tile.title ? "" : tile.title)}
+            ></panel-tools>
           </div>
           <div class="number ${this.#live.store.isLive ? "" : "dim"}">
             <figure-value
@@ -91,7 +115,14 @@ export class TileRow extends LitElement {
               .explains=${tile.explains}
             ></figure-value>
           </div>
-          <spark-line .values=${tile.values} style="color: var(${tile.color})"></spark-line>
+          ${
+            this.tableOf === tile.title
+              ? figuresTable(figuresOf(tile))
+              : html`<spark-line
+                  .values=${tile.values}
+                  style="color: var(${tile.color})"
+                ></spark-line>`
+          }
         </article>`,
     )}`;
   }
@@ -151,6 +182,19 @@ export class TileRow extends LitElement {
       },
     ];
   }
+}
+
+function figuresOf({ title, unit, window, n, text, values }: Tile): Figures {
+  return {
+    name: title,
+    columns: ["of", unit === "" ? "value" : unit, "n"],
+    rows: [
+      [window, text.replaceAll("\u2009", ""), n],
+      ...values.map(
+        (value, at) => [`10 s, ${(values.length - at) * 10} s ago`, value, null] as const,
+      ),
+    ],
+  };
 }
 
 /** Means over ten seconds, so that the shape shows and not the noise. */

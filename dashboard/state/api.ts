@@ -1,3 +1,5 @@
+import { store } from "./live-store.ts";
+
 /** Why an answer could not be had, in one sentence for the reader. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -26,6 +28,8 @@ export async function ask<T>(
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<T> {
+  if (store.isRecording)
+    throw new ApiError(0, "This is a recording: it holds what the board was told, and no more.");
   const { method = "GET", body, signal } = options;
   let answer: Response;
   try {

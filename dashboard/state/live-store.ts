@@ -4,14 +4,17 @@ import type {
   InFlightRow,
   SnapshotFrame,
   Tick,
+  TickFrame,
   TrafficCell,
 } from "../../proxy/live/frames.ts";
 import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
 import type { FleetEvent, ReplicaView } from "../../proxy/upstream/fleet.ts";
-import { type Distribution, merged } from "./bins.ts";
+import { Rolling } from "./rolling.ts";
 
 /** Seconds the board remembers. */
 const TICKS_MAX = 900;
+/** Seconds the figures of replicas and of the strip are over. */
+export const LATELY_S = 300;
 const ENDED_MAX = 200;
 const EVENTS_MAX = 100;
 /** Waits between attempts to reconnect: quick at first, then patient. */
@@ -23,7 +26,8 @@ export type Connection =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
   | { readonly kind: "stale"; readonly sinceMs: number }
-  | { readonly kind: "disconnected"; readonly sinceMs: number };
+  | { readonly kind: "disconnected"; readonly sinceMs: number }
+  | { readonly kind: "recording"; readonly name: string };
 
 export type Population = "real" | "synthetic";
 
@@ -36,6 +40,8 @@ export class LiveStore extends EventTarget {
   dataUrl = "";
   release = "";
   ticks: readonly Tick[] = [];
+  /** The last five minutes of real traffic, added up. */
+  readonly lately = new Rolling(LATELY_S);
   replicas: ReadonlyMap<string, ReplicaView> = new Map();
   inFlight: readonly InFlightRow[] = [];
   inFlightTotal = 0;
@@ -55,11 +61,12 @@ export class LiveStore extends EventTarget {
   #failures = 0;
   #lastFrameAt = 0;
   #stopped = false;
+  #watch: ReturnType<typeof setInterval> | null = null;
 
   /** Connects, and keeps reconnecting until stopped. */
   start(): void {
     this.#connect();
-    setInterval(() => {
+    this.#watch = setInterval(() => {
       const quiet = Date.now() - this.#lastFrameAt;
       if (this.connection.kind === "live" && quiet > STALE_AFTER_MS) {
         this.#enter({ kind: "stale", sinceMs: this.#lastFrameAt });
@@ -69,6 +76,7 @@ export class LiveStore extends EventTarget {
 
   stop(): void {
     this.#stopped = true;
+    if (this.#watch !== null) clearInterval(this.#watch);
     this.#socket?.close();
   }
 
@@ -83,9 +91,14 @@ export class LiveStore extends EventTarget {
     return pausedAtMs === null ? ticks : ticks.filter(({ atMs }) => atMs < pausedAtMs);
   }
 
+  /** True when frames come from a file instead of a proxy. */
+  get isRecording(): boolean {
+    return this.connection.kind === "recording";
+  }
+
   /** True while the figures may be read as "now". */
   get isLive(): boolean {
-    return this.connection.kind === "live";
+    return this.connection.kind === "live" || this.isRecording;
   }
 
   /** Cells of one population over the last `seconds`, of the fleet or of one replica. */
@@ -97,45 +110,51 @@ export class LiveStore extends EventTarget {
       .filter((cell) => cell !== undefined);
   }
 
-  /** Distribution of a latency over the last `seconds`. */
-  distribution(
-    of: "ttft" | "tpot",
-    population: Population,
-    seconds: number,
-    replica?: string,
-  ): Distribution {
-    return merged(this.cells(population, seconds, replica), of, this.gamma);
+  /** Takes frames in, in order, and says so once. Public so that a recording can drive the same board. */
+  take(frames: readonly Frame[]): void {
+    this.#lastFrameAt = Date.now();
+    for (const frame of frames) {
+      this.nowMs = frame.nowMs;
+      this.#sequence = frame.sequence;
+      if (frame.kind === "snapshot") this.#takeSnapshot(frame);
+      else this.#takeTick(frame);
+      this.inFlight = frame.inFlight;
+      this.inFlightTotal = frame.inFlightTotal;
+    }
+    this.#enter(this.isRecording ? this.connection : { kind: "live" });
   }
 
-  /** Takes one frame in. Public so that a recording can drive the same board. */
-  take(frame: Frame): void {
-    this.#lastFrameAt = Date.now();
-    this.nowMs = frame.nowMs;
-    this.#sequence = frame.sequence;
-    if (frame.kind === "snapshot") this.#takeSnapshot(frame);
-    else {
-      this.ticks = [...this.ticks, ...frame.missed, frame.tick].slice(-TICKS_MAX);
-      const replicas = new Map(this.replicas);
-      for (const patch of frame.replicas)
-        replicas.set(patch.id, { ...replicas.get(patch.id), ...patch } as ReplicaView);
-      for (const id of frame.removed) replicas.delete(id);
-      this.replicas = replicas;
-      this.ended = [...frame.ended, ...this.ended].slice(0, ENDED_MAX);
-      this.events = [...this.events, ...frame.events].slice(-EVENTS_MAX);
-      this.slos = frame.slos ?? this.slos;
-    }
-    this.inFlight = frame.inFlight;
-    this.inFlightTotal = frame.inFlightTotal;
-    this.#enter({ kind: "live" });
+  /** From now on frames come out of a file: nobody is connected to, and nothing can be done to the fleet. */
+  showRecording(name: string): void {
+    this.stop();
+    this.pausedAtMs = null;
+    this.#enter({ kind: "recording", name });
+  }
+
+  #takeTick(frame: TickFrame): void {
+    const fresh = [...frame.missed, frame.tick];
+    for (const tick of fresh) this.lately.push(tick);
+    this.ticks = [...this.ticks, ...fresh].slice(-TICKS_MAX);
+    const replicas = new Map(this.replicas);
+    for (const patch of frame.replicas)
+      replicas.set(patch.id, { ...replicas.get(patch.id), ...patch } as ReplicaView);
+    for (const id of frame.removed) replicas.delete(id);
+    this.replicas = replicas;
+    this.ended = [...frame.ended, ...this.ended].slice(0, ENDED_MAX);
+    this.events = [...this.events, ...frame.events].slice(-EVENTS_MAX);
+    this.slos = frame.slos ?? this.slos;
   }
 
   #takeSnapshot(frame: SnapshotFrame): void {
-    if (this.release !== "" && this.release !== frame.release) location.reload();
+    // A board of another release would misread what comes next.
+    if (!this.isRecording && this.release !== "" && this.release !== frame.release)
+      location.reload();
     this.#bootId = frame.bootId;
     const { gamma, tickMs, dataUrl, release, history, replicas, ended, events } = frame;
     const { slos, goodput, mayWrite } = frame;
     Object.assign(this, { gamma, tickMs, dataUrl, release, ticks: history, ended, events });
-    Object.assign(this, { slos, goodput, mayWrite });
+    Object.assign(this, { slos, goodput, mayWrite: mayWrite && !this.isRecording });
+    this.lately.reset(gamma, history);
     this.replicas = new Map(replicas.map((view) => [view.id, view]));
   }
 
@@ -155,7 +174,8 @@ export class LiveStore extends EventTarget {
     socket.addEventListener("message", (message: MessageEvent<Blob>) => {
       this.#failures = 0;
       this.#taken = this.#taken.then(async () => {
-        this.take(JSON.parse(await inflated(message.data)) as Frame);
+        const frame = JSON.parse(await inflated(message.data)) as Frame;
+        if (!this.#stopped) this.take([frame]);
       });
     });
     socket.addEventListener("close", () => {
@@ -164,7 +184,7 @@ export class LiveStore extends EventTarget {
         this.#enter({ kind: "disconnected", sinceMs: Date.now() });
       const wait = RECONNECT_MS[Math.min(this.#failures++, RECONNECT_MS.length - 1)] ?? 4000;
       setTimeout(() => {
-        this.#connect();
+        if (!this.#stopped) this.#connect();
       }, wait);
     });
   }

@@ -17,8 +17,31 @@ export const RANGES = {
 export type RangeName = keyof typeof RANGES;
 
 export const RANGE_DEFAULT: RangeName = "15m";
+/** A shorter span holds less than a handful of seconds, and is a slip of the hand. */
+const ZOOM_MS_MIN = 3_000;
+
+/** From when until when. */
+export interface Span {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /** Changes of filters come in bursts; the address is written when they pause. */
 const WRITE_MS = 150;
+
+/** Parts of the address that go along from page to page. */
+const KEPT = [
+  "range",
+  "zoom",
+  "theme",
+  "kiosk",
+  "pages",
+  "every",
+  "dim",
+  "utc",
+  "token",
+  "recording",
+] as const;
 
 /**
  * Where the reader is: the address is the whole state, so that a link shows another reader the same. A page change can be
@@ -46,6 +69,19 @@ export class Place extends EventTarget {
     return asked !== null && asked in RANGES ? (asked as RangeName) : RANGE_DEFAULT;
   }
 
+  /** A span a reader dragged out of a chart, instead of the range; `null` when none, or when it makes no sense. */
+  get zoom(): Span | null {
+    const [fromMs = Number.NaN, untilMs = Number.NaN] = (this.query.get("zoom") ?? "")
+      .split("-")
+      .map(Number);
+    return fromMs > 0 && untilMs - fromMs >= ZOOM_MS_MIN ? { fromMs, untilMs } : null;
+  }
+
+  /** Times as at Greenwich instead of the viewer's own. */
+  get isUtc(): boolean {
+    return this.query.get("utc") === "1";
+  }
+
   get isKiosk(): boolean {
     return this.query.get("kiosk") === "1";
   }
@@ -56,9 +92,8 @@ export class Place extends EventTarget {
     id: string | null = null,
     filters: Readonly<Record<string, string>> = {},
   ): void {
-    const kept = ["range", "theme", "kiosk", "utc"] as const;
     const query = new URLSearchParams(filters);
-    for (const name of kept) {
+    for (const name of KEPT) {
       const value = this.query.get(name);
       if (value !== null) query.set(name, value);
     }
@@ -67,6 +102,14 @@ export class Place extends EventTarget {
     this.query = query;
     history.pushState(null, "", this.#address());
     this.#changed();
+  }
+
+  /** Looks closer at a span of time; `null` goes back to the range. */
+  zoomTo(span: Span | null): void {
+    this.set(
+      "zoom",
+      span === null ? null : `${Math.floor(span.fromMs)}-${Math.ceil(span.untilMs)}`,
+    );
   }
 
   /** Sets or, with `null`, clears a part of the query. */

@@ -1,0 +1,212 @@
+import { html, type TemplateResult } from "lit";
+import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
+import {
+  age,
+  clock,
+  duration,
+  grouped,
+  NOTHING,
+  percent,
+  SAMPLES_FEW,
+  shortModel,
+  significant,
+} from "../format.ts";
+import type { FigureCell } from "../state/figures.ts";
+import type { LiveStore } from "../state/live-store.ts";
+import type { Tally } from "../state/rolling.ts";
+import { stateSpans } from "../state/state-spans.ts";
+
+/** State as glyph, word and colour: never colour alone. */
+export const STATES = {
+  up: ["●", "--good"],
+  starting: ["◌", "--warn"],
+  draining: ["◐", "--warn"],
+  down: ["✕", "--bad"],
+  disabled: ["■", "--faint"],
+} as const;
+/** The troubled first. */
+const ORDER = ["down", "disabled", "starting", "draining", "up"];
+
+/** What a row is made of. */
+export interface ReplicaRow {
+  readonly view: ReplicaView;
+  /** Its real traffic of the last minutes; `null` without any. */
+  readonly tally: Tally | null;
+  readonly store: LiveStore;
+}
+
+/** One column: what it is called, what it sorts and exports by, and how it is shown. */
+export interface ReplicaColumn {
+  readonly key: string;
+  readonly title: string;
+  readonly explains?: string;
+  readonly isLeft?: true;
+  /** Shown only when chosen. */
+  readonly isExtra?: true;
+  readonly value: (row: ReplicaRow) => FigureCell;
+  readonly show?: (row: ReplicaRow) => TemplateResult | string;
+  /** Samples of a percentile: few of them are dimmed. */
+  readonly n?: (row: ReplicaRow) => number;
+}
+
+const perSecond = (count: number | undefined, { seconds }: { seconds: number }): number | null =>
+  count === undefined || count === 0 || seconds === 0 ? null : count / seconds;
+
+/** A percentile of a latency of the last minutes. */
+function latency(of: "ttft" | "tpot", q: number): ReplicaColumn {
+  const title = `${of.toUpperCase()} p${q * 100}`;
+  const read = ({ tally }: ReplicaRow): number | null => tally?.[of].quantile(q) ?? null;
+  return {
+    key: `${of}${q * 100}`,
+    title,
+    value: read,
+    show: (row) => duration(read(row)),
+    n: ({ tally }) => tally?.[of].count ?? 0,
+  };
+}
+
+const share = (part: number | null | undefined, whole: number | null | undefined): number | null =>
+  part === null || part === undefined || !whole ? null : part / whole;
+
+/** Every column there is, in the order they stand. */
+export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
+  {
+    key: "state",
+    title: "state",
+    isLeft: true,
+    value: ({ view }) => ORDER.indexOf(view.state),
+    show: ({ view: { state, because } }) =>
+      html`<span title=${because}
+        ><span style="color: var(${STATES[state][1]})">${STATES[state][0]}</span> ${state}</span
+      >`,
+  },
+  {
+    key: "hour",
+    title: "last hour",
+    explains: "State over the last 60 minutes; hatched where nothing is known",
+    isLeft: true,
+    value: ({ view }) => -view.sinceMs,
+    show: ({ view, store }) => stateLine(view, store),
+  },
+  {
+    key: "model",
+    title: "model",
+    isLeft: true,
+    value: ({ view }) => view.models[0] ?? null,
+    show: ({ view }) => shortModel(view.models[0] ?? ""),
+  },
+  { key: "weight", title: "weight", isExtra: true, value: ({ view }) => view.weight },
+  { key: "inflight", title: "in flight", value: ({ view }) => view.inFlight },
+  {
+    key: "queue",
+    title: "run / wait",
+    explains: "As the engine says: in its batch, and waiting for it",
+    value: ({ view }) => view.stats?.waiting ?? null,
+    show: ({ view: { stats } }) =>
+      `${grouped(stats?.running ?? null)} / ${grouped(stats?.waiting ?? null)}`,
+  },
+  {
+    key: "kv",
+    title: "KV cache",
+    value: ({ view }) => view.stats?.kvCacheUsageRatio ?? null,
+    show: ({ view }) => filled(view.stats?.kvCacheUsageRatio ?? null),
+  },
+  {
+    key: "hits",
+    title: "prefix hits",
+    explains: "Prompt tokens out of the engine's cache, since it started",
+    isExtra: true,
+    value: ({ view: { stats } }) => share(stats?.prefixHitTokens, stats?.prefixQueryTokens),
+    show: ({ view: { stats } }) => percent(share(stats?.prefixHitTokens, stats?.prefixQueryTokens)),
+  },
+  {
+    key: "rate",
+    title: "req/s",
+    value: ({ tally, store }) => perSecond(tally?.ended, store.lately),
+    show: ({ tally, store }) => significant(perSecond(tally?.ended, store.lately)),
+  },
+  {
+    key: "tokens",
+    title: "out tok/s",
+    value: ({ tally, store }) => perSecond(tally?.outputTokens, store.lately),
+    show: ({ tally, store }) => grouped(perSecond(tally?.outputTokens, store.lately)),
+  },
+  latency("ttft", 0.5),
+  latency("ttft", 0.95),
+  latency("tpot", 0.5),
+  { ...latency("tpot", 0.95), isExtra: true },
+  {
+    key: "failed",
+    title: "failed",
+    explains: "Failed before any output, and cut off within it",
+    value: ({ tally }) => (tally === null || tally.ended === 0 ? null : tally.failed + tally.cut),
+    show: errors,
+  },
+  {
+    key: "probe",
+    title: "last probe",
+    isExtra: true,
+    isLeft: true,
+    value: ({ view }) => view.lastProbe?.atMs ?? null,
+    show: ({ view: { lastProbe } }) =>
+      lastProbe === null
+        ? NOTHING
+        : `${lastProbe.ok ? "ok" : lastProbe.message}, ${clock(lastProbe.atMs)}`,
+  },
+  {
+    key: "since",
+    title: "since",
+    value: ({ view, store }) => Math.max(0, store.nowMs - view.sinceMs),
+    show: ({ view, store }) =>
+      html`<span title=${view.because}>${age(Math.max(0, store.nowMs - view.sinceMs))}</span>`,
+  },
+];
+
+/** True where a column's figure comes from too few samples to stand by. */
+export function isFew({ n }: ReplicaColumn, row: ReplicaRow): boolean {
+  return n !== undefined && n(row) < SAMPLES_FEW;
+}
+
+/** How many, and of which kind, as far as the requests ended last tell. */
+function errors(row: ReplicaRow): TemplateResult | string {
+  const { tally, view, store } = row;
+  if (tally === null || tally.ended === 0) return NOTHING;
+  const count = tally.failed + tally.cut;
+  if (count === 0) return "0";
+  const kinds = new Map<string, number>();
+  for (const { replica, outcome, detail } of store.ended)
+    if (replica === view.id && (outcome === "failed" || outcome === "cut"))
+      kinds.set(detail ?? outcome, (kinds.get(detail ?? outcome) ?? 0) + 1);
+  const [most] = [...kinds].sort((a, b) => b[1] - a[1]);
+  const all = [...kinds].map(([kind, times]) => `${times} ${kind.replaceAll("_", " ")}`).join(", ");
+  return html`<span
+    title="${tally.failed} failed, ${tally.cut} cut off; of the last ${store.ended.length} requests of the fleet: ${all || "none"}"
+    >${count}${most === undefined ? "" : html` <span class="sub">${most[0].replaceAll("_", " ")}</span>`}</span
+  >`;
+}
+
+function filled(ratio: number | null): TemplateResult | string {
+  if (ratio === null) return NOTHING;
+  return html`<span class="bar"><i style="width: ${Math.min(100, ratio * 100)}%"></i></span
+    >${percent(ratio)}`;
+}
+
+function stateLine(view: ReplicaView, store: LiveStore): TemplateResult {
+  const spans = stateSpans(view, store.events, store.nowMs);
+  const words = spans.map(
+    ({ state, fromMs, untilMs }) => `${state ?? "unknown"} ${age(untilMs - fromMs)}`,
+  );
+  return html`<span
+    class="hour"
+    role="img"
+    aria-label=${words.join(", then ")}
+    title=${words.join(", then ")}
+    >${spans.map(
+      ({ state, fromMs, untilMs }) =>
+        html`<i
+          class=${state === null ? "unknown" : state}
+          style="flex: ${Math.max(1, Math.round((untilMs - fromMs) / 1_000))}${state === null ? "" : `; background: var(${STATES[state][1]})`}"
+        ></i>`,
+    )}</span
+  >`;
+}
