@@ -65,7 +65,8 @@ export class TileRow extends LitElement {
       .row {
         display: flex;
         align-items: baseline;
-        gap: 8px;
+        flex-wrap: wrap;
+        gap: 0 8px;
       }
       .scroll {
         max-height: 160px;

@@ -53,6 +53,11 @@ export const panelStyles = css`
     outline: 2px solid var(--accent);
     outline-offset: 2px;
   }
+  @media (max-width: 600px) {
+    header {
+      flex-wrap: wrap;
+    }
+  }
   .visually-hidden {
     position: absolute;
     width: 1px;
