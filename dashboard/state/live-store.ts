@@ -9,6 +9,7 @@ import type {
 } from "../../proxy/live/frames.ts";
 import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
 import type { FleetEvent, ReplicaView } from "../../proxy/upstream/fleet.ts";
+import { Distribution } from "./bins.ts";
 import { Rolling } from "./rolling.ts";
 
 /** Seconds the board remembers. */
@@ -108,6 +109,18 @@ export class LiveStore extends EventTarget {
     return ticks
       .map((tick) => tick.byReplica[replica]?.[population])
       .filter((cell) => cell !== undefined);
+  }
+
+  /** Distribution of a latency over the last `seconds`. */
+  distribution(
+    of: "ttft" | "tpot",
+    population: Population,
+    seconds: number,
+    replica?: string,
+  ): Distribution {
+    const distribution = new Distribution(this.gamma);
+    for (const cell of this.cells(population, seconds, replica)) distribution.merge(cell[of]);
+    return distribution;
   }
 
   /** Takes frames in, in order, and says so once. Public so that a recording can drive the same board. */
