@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { listenToKeys } from "./controllers/keys.ts";
+import { Wall } from "./controllers/wall.ts";
 import { PlaceController } from "./controllers/place-controller.ts";
 import "./pages/almanac-page.ts";
 import "./pages/live-page.ts";
@@ -17,19 +18,8 @@ import "./panels/status-strip.ts";
 import { store } from "./state/live-store.ts";
 import { place } from "./state/place.ts";
 
-/** Shifts the whole page by a few pixels now and then, so that a wall screen burns nothing in. */
-const SHIFT_MS = 60_000;
-const SHIFTS_PX = [
-  [0, 0],
-  [3, 1],
-  [1, 3],
-  [-2, 2],
-  [-3, -1],
-] as const;
-
 /** The board: the strip that never scrolls away, the rail, and the page the address names. */
 export class PitotApp extends LitElement {
-  static override properties = { shift: { state: true } };
   static override styles = css`
     :host {
       display: block;
@@ -60,25 +50,23 @@ export class PitotApp extends LitElement {
     }
     .lost {
       position: fixed;
-      inset: auto 0 0;
+      inset: 0;
       z-index: 30;
-      padding: 18px;
-      text-align: center;
-      font-size: 22px;
+      display: grid;
+      place-items: center;
+      font-size: 6vw;
       font-weight: 650;
       color: white;
-      background: var(--bad);
+      background: color-mix(in srgb, oklch(0.42 0.16 27) 88%, transparent);
     }
   `;
-  declare shift: number;
   readonly #at = new PlaceController(this);
   #stopKeys: () => void = () => {};
-  #shifting: ReturnType<typeof setInterval> | null = null;
-
-  constructor() {
-    super();
-    this.shift = 0;
-  }
+  readonly #wall = new Wall(place, () => {
+    this.requestUpdate();
+  });
+  /** How long the connection has been lost goes on without frames. */
+  #lostTimer: ReturnType<typeof setInterval> | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -91,7 +79,11 @@ export class PitotApp extends LitElement {
       root: () => this.renderRoot,
       toggleHelp: () => this.renderRoot.querySelector<KeyHelp>("key-help")?.toggle(),
     });
-    if (place.isKiosk) this.#stayAwake();
+    if (!place.isKiosk) return;
+    this.#wall.start();
+    this.#lostTimer = setInterval(() => {
+      if (!store.isLive) this.requestUpdate();
+    }, 1_000);
   }
 
   override disconnectedCallback(): void {
@@ -99,36 +91,36 @@ export class PitotApp extends LitElement {
     place.stop();
     store.stop();
     this.#stopKeys();
-    if (this.#shifting !== null) clearInterval(this.#shifting);
+    this.#wall.stop();
+    if (this.#lostTimer !== null) clearInterval(this.#lostTimer);
     window.removeEventListener("theme", this.#themed);
   }
 
   protected override render(): TemplateResult {
     const { isKiosk, page, query } = this.#at.place;
-    const [x, y] = SHIFTS_PX[this.shift % SHIFTS_PX.length] ?? [0, 0];
     const open = page === "requests" ? this.#at.place.id : query.get("open");
     return html`<div
-      class=${isKiosk ? "kiosk" : ""}
-      style=${isKiosk ? `transform: translate(${x}px, ${y}px)` : ""}
-      @open-request=${(event: CustomEvent<string>) => {
-        if (page === "requests") place.go("requests", event.detail, Object.fromEntries(query));
-        else place.set("open", event.detail);
-      }}
-      @close-request=${() => {
-        if (page === "requests") place.go("requests", null, Object.fromEntries(query));
-        else place.set("open", null);
-      }}
-    >
-      <status-strip></status-strip>
-      <recording-bar></recording-bar>
-      <div class="body">
-        ${isKiosk ? nothing : html`<nav-rail></nav-rail>`}
-        <main>${this.#page()}</main>
+        class=${isKiosk ? "kiosk" : ""}
+        style=${isKiosk ? this.#wall.style() : ""}
+        @open-request=${(event: CustomEvent<string>) => {
+          if (page === "requests") place.go("requests", event.detail, Object.fromEntries(query));
+          else place.set("open", event.detail);
+        }}
+        @close-request=${() => {
+          if (page === "requests") place.go("requests", null, Object.fromEntries(query));
+          else place.set("open", null);
+        }}
+      >
+        <status-strip></status-strip>
+        <recording-bar></recording-bar>
+        <div class="body">
+          ${isKiosk ? nothing : html`<nav-rail></nav-rail>`}
+          <main>${this.#page()}</main>
+        </div>
+        ${open === null ? nothing : html`<request-detail .requestId=${open}></request-detail>`}
+        <key-help></key-help>
       </div>
-      ${open === null ? nothing : html`<request-detail .requestId=${open}></request-detail>`}
-      ${isKiosk ? this.#lost() : nothing}
-      <key-help></key-help>
-    </div>`;
+      ${isKiosk ? this.#lost() : nothing}`;
   }
 
   #page(): TemplateResult {
@@ -153,17 +145,10 @@ export class PitotApp extends LitElement {
 
   #lost(): TemplateResult | typeof nothing {
     const { connection } = store;
-    if (connection.kind !== "disconnected") return nothing;
+    if (connection.kind !== "disconnected" && connection.kind !== "stale") return nothing;
     const seconds = Math.max(0, Math.round((Date.now() - connection.sinceMs) / 1000));
-    return html`<div class="lost" role="alert">connection lost for ${seconds} s</div>`;
-  }
-
-  /** A wall screen must not sleep, nor burn in. */
-  #stayAwake(): void {
-    void navigator.wakeLock?.request("screen").catch(() => {});
-    this.#shifting = setInterval(() => {
-      this.shift++;
-    }, SHIFT_MS);
+    const clock = `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
+    return html`<div class="lost" role="alert">connection lost ${clock}</div>`;
   }
 
   /** Canvases hold the colours they were drawn with. */

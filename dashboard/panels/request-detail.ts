@@ -1,48 +1,54 @@
-import { css, html, LitElement, nothing, svg, type TemplateResult } from "lit";
-import type { AttemptRecord, Exchange, Outcome } from "../../engines/exchange.ts";
-import type { EndedRow } from "../../proxy/live/frames.ts";
-import { duration, grouped, NOTHING, shortModel } from "../format.ts";
-import { panelStyles } from "../styles/panel.ts";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import type { AttemptRecord, Exchange, InFlightView, Outcome } from "../../engines/exchange.ts";
+import type { EndedRow, InFlightRow } from "../../proxy/live/frames.ts";
+import { figuresTable } from "../elements/figures-table.ts";
+import "../elements/panel-tools.ts";
+import "../elements/water-fall.ts";
+import { age, duration, grouped, moment, NOTHING, shortModel, significant } from "../format.ts";
+import { load, type Loaded, LOADING } from "../state/api.ts";
+import type { Figures } from "../state/figures.ts";
+import { store } from "../state/live-store.ts";
+import { dialogStyles } from "../styles/dialog.ts";
+import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** One request as the API tells it. */
-type Detail = Omit<EndedRow, "outcome" | "attempts"> &
+type Ended = Omit<EndedRow, "outcome" | "attempts"> &
   Pick<Exchange, "times" | "decision" | "streamed" | "route"> & {
     readonly outcome: Outcome;
     readonly attempts: readonly AttemptRecord[];
     readonly outputOffsetsMs: readonly number[];
-    readonly state: "ended" | "in-flight";
+    readonly state: "ended";
   };
+type UnderWay = Omit<InFlightView, "phase"> & InFlightRow & { readonly state: "in-flight" };
+type Recorded = EndedRow & { readonly state: "recorded" };
+type Detail = Ended | UnderWay | Recorded;
 
-type Loading =
-  | { readonly kind: "loading" }
-  | { readonly kind: "error"; readonly message: string }
-  | { readonly kind: "detail"; readonly detail: Detail };
+/** What is under way is asked for again this often, until it has ended. */
+const REFRESH_MS = 1_000;
 
-const WIDTH = 760;
-const LANE = 26;
-/** A gap this many times the median is worth looking at. */
-const GAP_FACTOR = 3;
+type Facts = readonly (readonly [name: string, value: string])[];
 
-/** Where one request's time went: a dialog with the waterfall, a tick for each output event, and the routing decision. */
+/** One request whole: where its time went, who it went to and why, what came of it. Under way, it is followed to its end. */
 export class RequestDetail extends LitElement {
-  static override properties = { requestId: {}, loading: { state: true } };
+  static override properties = {
+    requestId: {},
+    loading: { state: true },
+    asTable: { state: true },
+  };
   static override styles = [
     panelStyles,
+    tableStyles,
+    dialogStyles,
     css`
       :host {
         display: contents;
       }
       dialog {
         width: min(840px, calc(100vw - 32px));
-        border: 1px solid var(--line);
-        border-radius: 14px;
-        background: var(--panel);
-        color: var(--text);
-        padding: 18px 20px;
-        box-shadow: 0 20px 60px oklch(0 0 0 / 0.4);
       }
-      dialog::backdrop {
-        background: oklch(0 0 0 / 0.45);
+      dialog header {
+        margin-bottom: 0;
+        flex-wrap: wrap;
       }
       dl {
         display: grid;
@@ -58,18 +64,9 @@ export class RequestDetail extends LitElement {
         margin: 0;
         overflow-wrap: anywhere;
       }
-      svg {
-        width: 100%;
-        height: auto;
-        margin-top: 8px;
-      }
-      text {
-        fill: var(--faint);
-        font: 11px var(--font);
-      }
-      text.inside {
-        fill: var(--page);
-        font-weight: 600;
+      .scroll {
+        max-height: 300px;
+        margin: 10px 0;
       }
       .mono {
         font-family: var(--mono);
@@ -78,12 +75,22 @@ export class RequestDetail extends LitElement {
     `,
   ];
   declare requestId: string;
-  declare loading: Loading;
+  declare loading: Loaded<Detail>;
+  declare asTable: boolean;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  readonly #stop = new AbortController();
 
   constructor() {
     super();
     this.requestId = "";
-    this.loading = { kind: "loading" };
+    this.loading = LOADING;
+    this.asTable = false;
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stop.abort();
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
   protected override firstUpdated(): void {
@@ -92,33 +99,40 @@ export class RequestDetail extends LitElement {
   }
 
   protected override render(): TemplateResult {
+    const { loading } = this;
     return html`<dialog @close=${this.#close} aria-label="Request ${this.requestId}">
       <header>
         <h2>Request <span class="mono">${this.requestId}</span></h2>
-        <span class="spring"></span><button @click=${this.#close}>close</button>
+        <span class="spring"></span>
+        ${
+          loading.kind === "ready"
+            ? html`<panel-tools
+                .figures=${() => figuresOf(loading.value)}
+                .table=${this.asTable}
+                @table=${() => (this.asTable = !this.asTable)}
+              ></panel-tools>`
+            : nothing
+        }
+        <button @click=${this.#close}>close</button>
       </header>
-      ${this.loading.kind === "loading" ? html`<p class="hint">Loading…</p>` : this.loading.kind === "error" ? html`<p>${this.loading.message}</p>` : this.#detail(this.loading.detail)}
+      ${loading.kind === "loading" ? html`<p class="hint">Loading…</p>` : loading.kind === "error" ? html`<p role="alert">${loading.message}</p>` : this.#detail(loading.value)}
     </dialog>`;
   }
 
   async #load(): Promise<void> {
-    try {
-      const answer = await fetch(`/api/v1/requests/${encodeURIComponent(this.requestId)}`);
-      const body = (await answer.json()) as { request?: Detail; error?: { message: string } };
-      if (body.request?.state === "ended") this.loading = { kind: "detail", detail: body.request };
-      else
-        this.loading = {
-          kind: "error",
-          message:
-            body.error?.message ??
-            "This request is still under way: its waterfall is drawn when it has ended.",
-        };
-    } catch {
-      this.loading = {
-        kind: "error",
-        message: "The proxy does not answer; close this and try again when the board is live.",
-      };
+    if (store.isRecording) {
+      this.loading = recorded(this.requestId);
+      return;
     }
+    const answer = await load<{ readonly request: Detail }>(
+      `/requests/${encodeURIComponent(this.requestId)}`,
+      this.#stop.signal,
+    );
+    if (this.#stop.signal.aborted) return;
+    this.loading =
+      answer.kind === "ready" ? { kind: "ready", value: answer.value.request } : answer;
+    if (this.loading.kind === "ready" && this.loading.value.state === "in-flight")
+      this.#timer = setTimeout(() => void this.#load(), REFRESH_MS);
   }
 
   readonly #close = (): void => {
@@ -126,99 +140,120 @@ export class RequestDetail extends LitElement {
   };
 
   #detail(detail: Detail): TemplateResult {
-    const why =
-      "code" in detail.outcome
-        ? detail.outcome.code
-        : "phase" in detail.outcome
-          ? `while ${detail.outcome.phase}`
-          : detail.outcome.finishReason;
-    const facts: readonly (readonly [string, string])[] = [
-      ["outcome", `${detail.outcome.kind}${why === null ? "" : ` (${why})`}`],
-      ["model", shortModel(detail.model)],
-      ["replica", detail.replica ?? NOTHING],
-      ["TTFT", duration(detail.ttftMs)],
-      ["TPOT", duration(detail.tpotMs)],
-      ["E2E", duration(detail.e2eMs)],
-      [
-        "input tokens",
-        `${grouped(detail.inputTokens)}${detail.cachedInputTokens === null ? "" : `, ${grouped(detail.cachedInputTokens)} cached`}`,
-      ],
-      ["output tokens", `${grouped(detail.outputTokens)}, counted by ${detail.countedBy}`],
-      [
-        "routed by",
-        detail.decision === null
-          ? NOTHING
-          : `${detail.decision.policy}: ${detail.decision.sentence}`,
-      ],
-    ];
-    return html`${this.#waterfall(detail)}
+    return html`${this.asTable ? figuresTable(figuresOf(detail)) : picture(detail)}
       <dl>
-        ${facts.map(
+        ${factsOf(detail).map(
           ([name, value]) =>
             html`<div>
               <dt>${name}</dt>
               <dd>${value}</dd>
             </div>`,
         )}
-      </dl>
-      ${detail.attempts.length > 1 ? html`<p class="hint">${detail.attempts.map((attempt, index) => `try ${index + 1}: ${attempt.replica} → ${attempt.result}`).join(" · ")}</p>` : nothing}`;
-  }
-
-  #waterfall({ times, outputOffsetsMs }: Detail): TemplateResult {
-    const start = times.startedMs;
-    const total = Math.max(1, times.endedMs - start);
-    const x = (ms: number): number => (ms / total) * WIDTH;
-    const marks = [
-      start,
-      times.routedMs,
-      times.connectedMs,
-      times.headersMs,
-      times.firstTokenMs,
-      times.lastTokenMs ?? times.endedMs,
-    ];
-    const lanes: readonly (readonly [string, string])[] = [
-      ["in the proxy", "--faint"],
-      ["connect", "--warn"],
-      ["sent → headers", "--p50"],
-      ["headers → first token", "--accent"],
-      ["decode", "--good"],
-    ];
-    let fromMs = 0;
-    const bars = lanes.map(([label, color], index) => {
-      const endMs = Math.max(fromMs, (marks[index + 1] ?? start + fromMs) - start);
-      const bar = { label, color, fromMs, toMs: endMs };
-      fromMs = endMs;
-      return bar;
-    });
-    const gaps = outputOffsetsMs
-      .slice(1)
-      .map((offset, index) => offset - (outputOffsetsMs[index] ?? 0));
-    const median = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0;
-    const height = bars.length * LANE + 34;
-    return html`<svg
-      viewBox="0 0 ${WIDTH} ${height}"
-      role="img"
-      aria-label="Waterfall: ${bars.map((bar) => `${bar.label} ${duration(bar.toMs - bar.fromMs)}`).join(", ")}"
-    >
-      ${bars.map(
-        (
-          bar,
-          index,
-        ) => svg`<rect x=${x(bar.fromMs)} y=${index * LANE + 4} width=${Math.max(1, x(bar.toMs) - x(bar.fromMs))} height="14" rx="3" style="fill: var(${bar.color}); opacity: .8"></rect>
-        ${laneLabel(`${bar.label} ${duration(bar.toMs - bar.fromMs)}`, x(bar.toMs), index * LANE + 15)}`,
-      )}
-      ${outputOffsetsMs.map((offset, index) => svg`<rect x=${x(offset)} y=${bars.length * LANE + 6} width="1" height="14" style="fill: var(${index > 0 && (gaps[index - 1] ?? 0) > median * GAP_FACTOR ? "--bad" : "--soft"})"></rect>`)}
-      <text x="0" y=${height - 2}>
-        each mark is one output event; red after a gap over ${GAP_FACTOR} × the median
-      </text>
-    </svg>`;
+      </dl>`;
   }
 }
 
-/** After its bar, or inside its end where nothing fits behind it. */
-function laneLabel(label: string, endX: number, y: number): TemplateResult {
-  const inside = endX > WIDTH * 0.7;
-  return svg`<text x=${inside ? endX - 8 : endX + 6} y=${y} text-anchor=${inside ? "end" : "start"} class=${inside ? "inside" : ""}>${label}</text>`;
+function picture(detail: Detail): TemplateResult {
+  switch (detail.state) {
+    case "ended":
+      return html`<water-fall
+        .times=${detail.times}
+        .attempts=${detail.attempts}
+        .offsets=${detail.outputOffsetsMs}
+      ></water-fall>`;
+    case "in-flight":
+      return html`<p role="status">
+        Under way for ${age(detail.ageMs)}, now ${detail.phase}: its waterfall is drawn when it has
+        ended.
+      </p>`;
+    case "recorded":
+      return html`<p class="hint">A recording holds no waterfall: only when and how it ended.</p>`;
+  }
+}
+
+function recorded(id: string): Loaded<Detail> {
+  const row = store.ended.find((one) => one.id === id);
+  return row === undefined
+    ? { kind: "error", message: "At this moment of the recording the request is not known." }
+    : { kind: "ready", value: { ...row, state: "recorded" } };
+}
+
+function factsOf(detail: Detail): Facts {
+  const shared: Facts = [
+    ["origin", detail.origin],
+    ["began", moment(detail.startedMs)],
+    ["model", shortModel(detail.model)],
+    ["replica", detail.replica ?? NOTHING],
+    ["client", detail.client ?? NOTHING],
+    ["TTFT", duration(detail.ttftMs)],
+  ];
+  if (detail.state === "in-flight")
+    return [
+      ["phase", detail.phase],
+      ["age", age(detail.ageMs)],
+      ...shared,
+      ["output events", grouped(detail.outputEvents)],
+      ["events per second", significant(detail.eventsPerSecond)],
+      ["tries", String(detail.attempts)],
+    ];
+  return [
+    ["outcome", outcomeOf(detail)],
+    ...shared,
+    ["TPOT", duration(detail.tpotMs)],
+    ["E2E", duration(detail.e2eMs)],
+    [
+      "input tokens",
+      `${grouped(detail.inputTokens)}${detail.cachedInputTokens === null ? "" : `, ${grouped(detail.cachedInputTokens)} cached`}`,
+    ],
+    ["output tokens", `${grouped(detail.outputTokens)}, counted by ${detail.countedBy}`],
+    ["trace", detail.traceId ?? NOTHING],
+    ...(detail.state === "ended" ? endedFacts(detail) : []),
+  ];
+}
+
+function endedFacts({ decision, attempts, route, streamed }: Ended): Facts {
+  return [
+    ["route", `${route}, ${streamed ? "streamed" : "in one piece"}`],
+    ["tries", attempts.map(({ replica, result }) => `${replica}: ${result}`).join(", ")],
+    ["routed by", decision === null ? NOTHING : `${decision.policy}: ${decision.sentence}`],
+  ];
+}
+
+function outcomeOf({ outcome, detail }: Ended | Recorded): string {
+  if (typeof outcome === "string") return detail === null ? outcome : `${outcome} (${detail})`;
+  const why =
+    "code" in outcome
+      ? outcome.code
+      : "phase" in outcome
+        ? `while ${outcome.phase}`
+        : outcome.finishReason;
+  return why === null ? outcome.kind : `${outcome.kind} (${why})`;
+}
+
+/** The facts, and for what has ended its moments, tries and output events. */
+function figuresOf(detail: Detail): Figures {
+  const facts = factsOf(detail).map(([name, value]) => [name, value] as const);
+  if (detail.state !== "ended") return { name: "Request", columns: ["of", "value"], rows: facts };
+  const { startedMs } = detail.times;
+  const moments = Object.entries(detail.times).map(
+    ([name, atMs]: [string, number | null]) =>
+      [
+        `${name.replace(/Ms$/, "")}, ms after the start`,
+        atMs === null ? null : atMs - startedMs,
+      ] as const,
+  );
+  const tries = detail.attempts.map(
+    ({ replica, result, endedMs, startedMs: fromMs }, at) =>
+      [`try ${at + 1} at ${replica}, ${result}, ms`, endedMs - fromMs] as const,
+  );
+  const events = detail.outputOffsetsMs.map(
+    (offset, at) => [`output event ${at + 1}, ms after the start`, offset] as const,
+  );
+  return {
+    name: "Request",
+    columns: ["of", "value"],
+    rows: [...facts, ...moments, ...tries, ...events],
+  };
 }
 
 customElements.define("request-detail", RequestDetail);

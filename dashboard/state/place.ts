@@ -104,6 +104,13 @@ export class Place extends EventTarget {
     this.#changed();
   }
 
+  /** Turns to a page without leaving a step to go back on: nobody pressed anything. */
+  turnTo(page: PageName): void {
+    this.page = page;
+    this.id = null;
+    this.set("open", null);
+  }
+
   /** Looks closer at a span of time; `null` goes back to the range. */
   zoomTo(span: Span | null): void {
     this.set(
