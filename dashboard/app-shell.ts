@@ -65,7 +65,7 @@ export class PitotApp extends LitElement {
   readonly #wall = new Wall(place, () => {
     this.requestUpdate();
   });
-  /** How long the connection has been lost goes on without frames. */
+  /** How long the connection has been lost goes on without frames, and so must what says it. */
   #lostTimer: ReturnType<typeof setInterval> | null = null;
 
   override connectedCallback(): void {
@@ -82,7 +82,7 @@ export class PitotApp extends LitElement {
     if (!place.isKiosk) return;
     this.#wall.start();
     this.#lostTimer = setInterval(() => {
-      if (!store.isLive) this.requestUpdate();
+      this.requestUpdate();
     }, 1_000);
   }
 
