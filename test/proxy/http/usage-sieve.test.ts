@@ -20,7 +20,8 @@ const OTHERS = [
 ];
 
 function through(pieces: readonly Buffer[]): string {
-  const sink = new PassThrough();
+  // Holds all of it: one that is full would keep the rest on its writing side, where nobody reads.
+  const sink = new PassThrough({ highWaterMark: 1_048_576 });
   const sieve = new UsageSieve();
   for (const piece of pieces) sieve.pass(piece, sink);
   sieve.end(sink);
