@@ -3,7 +3,7 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Command } from "commander";
 import { systemClock } from "../../engines/clock.ts";
-import { type ListenAddress, parseListen, showAddress } from "../config/listen.ts";
+import { addressOption, type ListenAddress, showAddress } from "../config/listen.ts";
 import type { Recorder } from "../live/recording.ts";
 import type { RunningProxy } from "../serve.ts";
 import type { SloOptions } from "../telemetry/options.ts";
@@ -54,13 +54,8 @@ export function demoCommand(): Command {
     .option("--replicas <n>", "simulated replicas", integerFlag({ min: 1, max: REPLICAS_MAX }), 4)
     .option("--speed <x>", "how many times faster than recorded the trace runs", positiveFlag, 4)
     .option("--no-traffic", "engines and proxy only")
-    .option("--listen <address>", "data plane", parseListen, parseListen("127.0.0.1:8080"))
-    .option(
-      "--admin <address>",
-      "board, API and metrics",
-      parseListen,
-      parseListen("127.0.0.1:8081"),
-    )
+    .addOption(addressOption("--listen <address>", "data plane", "127.0.0.1:8080"))
+    .addOption(addressOption("--admin <address>", "board, API and metrics", "127.0.0.1:8081"))
     .option("--record <file>", "write down what the board sees, to be opened without a server")
     .action(runDemo);
 }

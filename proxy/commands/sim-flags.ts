@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { type Fault, FaultError, parseFault } from "../../engines/sim/faults.ts";
 import type { ScriptedTiming } from "../../engines/sim/scripted-core.ts";
 import type { SimulatedEngineOptions } from "../../engines/sim/server.ts";
-import { type ListenAddress, parseListen } from "../config/listen.ts";
+import { addressOption, type ListenAddress } from "../config/listen.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { fromZeroFlag, integerFlag, positiveFlag, shareFlag } from "./number-flag.ts";
 
@@ -61,7 +61,7 @@ export function addEngineFlags(command: Command): Command {
         "mxfp4",
       ]),
     )
-    .option("--listen <address>", "where to answer", parseListen, parseListen("127.0.0.1:8000"))
+    .addOption(addressOption("--listen <address>", "where to answer", "127.0.0.1:8000"))
     .option(
       "--replicas <n>",
       "so many, on this and the next ports",

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** Where a listener binds. Port 0 takes any free one. */
 export interface ListenAddress {
@@ -23,6 +23,13 @@ export function parseListen(text: string): ListenAddress {
   }
   const host = bracketed ?? plain ?? "";
   return { host: host === "" ? "0.0.0.0" : host, port };
+}
+
+/** A flag that takes an address; its default is shown as it would be typed. */
+export function addressOption(flags: string, description: string, byDefault: string): Option {
+  return new Option(flags, description)
+    .argParser(parseListen)
+    .default(parseListen(byDefault), byDefault);
 }
 
 /** Whether only programs on this machine can reach the address. */
