@@ -68,7 +68,7 @@ export class Painter {
   };
 
   #paint(): void {
-    const { rows = ROWS_DEFAULT } = this.#screen;
+    const rows = known(this.#screen.rows, ROWS_DEFAULT);
     // One column is left free: a full line makes some terminals wrap. And a row: the cursor waits below the block.
     const width = this.#columns() - 1;
     const wanted = this.#frame().slice(0, rows - 1);
@@ -94,6 +94,11 @@ export class Painter {
   }
 
   #columns(): number {
-    return this.#screen.columns ?? COLUMNS_DEFAULT;
+    return known(this.#screen.columns, COLUMNS_DEFAULT);
   }
+}
+
+/** A pseudo-terminal nobody gave a size says 0. */
+function known(size: number | undefined, otherwise: number): number {
+  return size === undefined || size === 0 ? otherwise : size;
 }

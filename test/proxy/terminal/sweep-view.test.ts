@@ -158,6 +158,16 @@ describe("the painter", () => {
     expect(screen.writes[length]).toContain("\u001b[13F");
   });
 
+  test("draws eighty columns where the terminal does not know its size", () => {
+    const clock = new VirtualClock();
+    const writes: string[] = [];
+    const screen = { columns: 0, rows: 0, write: (text: string) => writes.push(text) };
+    const painter = new Painter(screen, clock, () => [[{ text: "x".repeat(200) }]]);
+    clock.advance(FRAME_PERIOD_MS);
+    painter.close();
+    expect(writes.join("")).toContain(`${"x".repeat(79)}\u001b[K`);
+  });
+
   test("gives the cursor back when the program exits first", () => {
     const [clock, screen] = [new VirtualClock(), new FakeScreen()];
     const before = process.listeners("exit");
