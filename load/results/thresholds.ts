@@ -122,7 +122,10 @@ type Finding = Pick<ThresholdResult, "verdict" | "sentence">;
 function judgeOne(threshold: Threshold, found: Found, earlier: ShapeSummary | undefined): Finding {
   const { fails, relative } = threshold;
   const { estimate, where } = found;
-  if (estimate === null) return { verdict: "undecided", sentence: `${where}: too few samples` };
+  if (estimate === null) {
+    const why = threshold.quantity === "capacity" ? "no rate was decided" : "too few samples";
+    return { verdict: "undecided", sentence: `${where}: ${why}` };
+  }
   const was = relative
     ? (estimates(threshold, earlier).find(({ key }) => key === found.key)?.estimate ?? null)
     : null;
