@@ -32,6 +32,7 @@ export class SloCards extends LitElement {
         box-shadow: none;
         padding: 0;
       }
+      article {
         background: var(--panel);
         border: 1px solid var(--line);
         border-left: 3px solid var(--state);

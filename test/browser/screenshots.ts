@@ -1,48 +1,104 @@
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { systemClock } from "../../engines/clock.ts";
+import { engines } from "../../engines/index.ts";
+import { HttpTarget } from "../../load/http-target.ts";
+import { replayTrace } from "../../load/replay.ts";
+import { readTrace, traces } from "../../load/trace.ts";
+import { MODEL, startFleet } from "../harness/fleet.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
-/** Takes the pictures in docs/screenshots of the running demo: `node test/browser/screenshots.ts [seconds to warm up]`. */
-const SHOTS = [
-  { name: "live-dark", theme: "dark", width: 1440, height: 1280 },
-  { name: "live-light", theme: "light", width: 1440, height: 1280 },
-  { name: "live-1920", theme: "dark", width: 1920, height: 1200 },
-  { name: "live-390", theme: "dark", width: 390, height: 1600 },
-] as const;
+interface Shot {
+  readonly name: string;
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+}
 
-const warmUpMs = Number(process.argv[2] ?? 90) * 1000;
-const root = join(import.meta.dirname, "..", "..");
-const demo = spawn(
-  process.execPath,
-  [join(root, "proxy/cli.ts"), "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
-  { stdio: ["ignore", "pipe", "inherit"] },
-);
-const board = await new Promise<string>((resolve) => {
-  let text = "";
-  demo.stdout.on("data", (chunk: Buffer) => {
-    text += chunk.toString();
-    const found = /board\s+(\S+)/.exec(text)?.[1];
-    if (found !== undefined) resolve(found);
-  });
+const QUIET: readonly Shot[] = [
+  { name: "live-dark", path: "/?theme=dark", width: 1440, height: 1280 },
+  { name: "live-light", path: "/?theme=light", width: 1440, height: 1280 },
+  { name: "live-1920", path: "/?theme=dark", width: 1920, height: 1200 },
+  { name: "live-390", path: "/?theme=dark", width: 390, height: 1600 },
+  { name: "wall", path: "/?theme=dark&kiosk=1", width: 1920, height: 1080 },
+  { name: "replicas", path: "/replicas?theme=dark", width: 1440, height: 800 },
+  { name: "replica", path: "/replicas/vllm-0?theme=dark", width: 1440, height: 800 },
+  { name: "requests", path: "/requests?theme=light", width: 1440, height: 900 },
+];
+const INCIDENT: readonly Shot[] = [
+  { name: "incident-dark", path: "/?theme=dark", width: 1440, height: 1280 },
+  { name: "incident-replicas", path: "/replicas?theme=light", width: 1440, height: 800 },
+  {
+    name: "incident-requests",
+    path: "/requests?theme=dark&preset=slowest",
+    width: 1440,
+    height: 900,
+  },
+];
+
+/** Takes the pictures in docs/screenshots: `node test/browser/screenshots.ts [seconds to warm up] [seconds of incident]`. */
+const [warmUpS = "90", incidentS = "60"] = process.argv.slice(2);
+const folder = join(import.meta.dirname, "..", "..", "docs/screenshots");
+const fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], {
+  proxy: {
+    // Least in flight would route around the slow replica, and the picture would show little.
+    policy: "round-robin",
+    telemetry: {
+      slos: [
+        {
+          name: "chat-first-token",
+          objective: 0.95,
+          targets: [{ metric: "ttft", belowMs: 300 }],
+          windowMs: 28 * 86_400_000,
+        },
+        { name: "answered", objective: 0.999, windowMs: 28 * 86_400_000 },
+      ],
+    },
+  },
 });
-await systemClock.after(warmUpMs);
+const target = new HttpTarget({
+  url: fleet.proxy.dataUrl,
+  model: MODEL,
+  engine: engines.openai,
+  clock: systemClock,
+  exactLength: false,
+});
+const stop = new AbortController();
+const replay = replayTrace({
+  trace: (await readTrace(traces["azure-conversation"])).slice(500),
+  target,
+  speed: 2,
+  loop: true,
+  seed: 1,
+  clock: systemClock,
+  signal: stop.signal,
+  onExchange: () => {},
+});
 const browser = await openChromium();
+
+async function take({ name, path, width, height }: Shot): Promise<void> {
+  const page = await openPage(browser, { viewport: { width, height } });
+  await page.goto(fleet.proxy.adminUrl + path);
+  await page.getByText("live", { exact: true }).waitFor();
+  await systemClock.after(1_500);
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+  await page.context().close();
+}
+
 try {
-  for (const { name, theme, width, height } of SHOTS) {
-    const page = await openPage(browser, { viewport: { width, height } });
-    await page.goto(`${board}?theme=${theme}`);
-    await page.getByText("live", { exact: true }).waitFor();
-    await systemClock.after(1500);
-    await page.screenshot({ path: join(root, `docs/screenshots/${name}.png`) });
-    await page.close();
-  }
+  await systemClock.after(Number(warmUpS) * 1_000);
+  for (const shot of QUIET) await take(shot);
   const page = await openPage(browser, { viewport: { width: 1440, height: 1000 } });
-  await page.goto(`${board}?theme=dark`);
+  await page.goto(`${fleet.proxy.adminUrl}/?theme=dark`);
   await page.locator("recent-table tbody tr[tabindex]").first().click();
   await page.locator("request-detail dl").waitFor();
-  await page.screenshot({ path: join(root, "docs/screenshots/request.png") });
+  await page.screenshot({ path: join(folder, "request.png") });
+  fleet.engines[1]?.setFaults([{ kind: "slow", factor: 8 }]);
+  await systemClock.after(Number(incidentS) * 1_000);
+  for (const shot of INCIDENT) await take(shot);
 } finally {
+  stop.abort();
+  await replay;
+  await target.close();
   await browser.close();
-  demo.kill("SIGINT");
+  await fleet.stop();
 }
