@@ -38,15 +38,13 @@ function where({ subject, shape }: SweepState): Line {
 
 function doing({ task, progress, points }: SweepState): Line {
   if (task === null) return [label("point"), { text: "choosing the next" }];
-  const { stop, stage } = task;
   const phase = progress?.phase ?? "settling";
   const seconds = ((progress?.elapsedMs ?? 0) / 1000).toFixed(0);
-  const atMost = Math.ceil((stop.settleMsMin + stop.windowMsMax) / 1000);
   return [
     label("point"),
     { text: `${points + 1}  ` },
     { text: loadOf(task.load), style: "bold" },
-    { text: `  ${stage}, ${phase} ${seconds} s of at most ${atMost} s` },
+    { text: `  ${task.stage}, ${phase}, ${seconds} s so far` },
   ];
 }
 

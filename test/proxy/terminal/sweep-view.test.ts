@@ -31,7 +31,7 @@ describe("the view of a sweep", () => {
   test("says what is held, how long, how fast, how the generator does and how much is left", () => {
     expect(shown(underWay).split("\n")).toEqual([
       "sweep      1024x128 (1 of 2) Llama-3.1-8B on vllm",
-      "point      1  8 at once  ladder, measuring 5 s of at most 22 s",
+      "point      1  8 at once  ladder, measuring, 5 s so far",
       `TTFT p50   ${" ".repeat(39)}█ 42.4 ms`,
       `TPOT p50   ${" ".repeat(39)}█ 7.1 ms`,
       "load       8 in flight, 40 measured, none failed, 1024 tok/s out",
@@ -46,7 +46,7 @@ describe("the view of a sweep", () => {
 
   test("of a point that has said nothing yet has dashes, no zeros", () => {
     const text = shown([planned(), shapeStarted, pointStarted({ mode: "closed", concurrency: 1 })]);
-    expect(text).toContain("1 at a time  ladder, settling 0 s");
+    expect(text).toContain("1 at a time  ladder, settling, 0 s so far");
     expect(text).toContain("load       —");
     expect(text).toContain("generator  —");
     expect(text).not.toContain("0.0 ms");
