@@ -266,7 +266,11 @@ export class EmbeddedSweep {
       const reading = this.#guards.read(nowMs, { now: this.#synthetic, max: inFlightMax });
       this.#book.guard = reading;
       const fired = guardFired(reading, guards);
-      return fired === null ? null : `stopped by guard: ${fired}`;
+      if (fired !== null) return `stopped by guard: ${fired}`;
+      // What users are kept from is no engine to press harder.
+      return this.#replica.breakers.of(model).state === "closed"
+        ? null
+        : "stopped by guard: users' requests fail here, the breaker has opened";
     }
     if (request.force === true || othersServe(this.#services.replicas, this.#replica, model))
       return null;
