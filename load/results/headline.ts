@@ -33,7 +33,7 @@ function sentenceOf(
   const most =
     maximum === null
       ? ""
-      : `; at most ${maximum.outputTokensPerSecond.toFixed(0)} tok/s (${maximum.requestsPerSecond.toFixed(2)} requests/s), reached with ${maximum.concurrency ?? "?"} at once`;
+      : `; at most ${maximum.outputTokensPerSecond.toFixed(0)} tok/s (${maximum.requestsPerSecond.toFixed(2)} requests/s), ${maximum.concurrency === null ? "the highest rate held" : `reached with ${maximum.concurrency} at once`}`;
   const none = capacities[0];
   const capacity = none === undefined ? "" : `; ${spoken(none.objective)} is ${none.sentence}`;
   return `At ${shape.shape}: ${alone}${most}${capacity}.`;

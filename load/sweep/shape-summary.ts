@@ -1,7 +1,7 @@
 import type { Point } from "../results/point.ts";
 import type { ShapeSummary } from "../results/summary.ts";
 import { capacityOf } from "./capacity.ts";
-import { mostOf, type ShapeState } from "./shape-state.ts";
+import { levelsOf, type ShapeState, throughputOf } from "./shape-state.ts";
 import { DRIFT_MAX, repeatedOf } from "./steps/repeat.ts";
 
 /** What the points of one workload say together. */
@@ -9,10 +9,6 @@ export function summariseShape(state: ShapeState): ShapeSummary {
   const { plan, workload, points } = state;
   const measured = points.filter(({ stage }) => stage !== "warm-up");
   const alone = measured.find(({ stage }) => stage === "minimum");
-  const most = mostOf(state);
-  const top = measured.find(
-    ({ mode, concurrency }) => mode === "closed" && concurrency === most?.concurrency,
-  );
   const hasRates = measured.some(({ mode }) => mode === "open");
   return {
     shape: workload.name,
@@ -24,14 +20,7 @@ export function summariseShape(state: ShapeState): ShapeSummary {
       tpotMs: alone?.tpotMs.p50 ?? null,
       e2eMs: alone?.e2eMs.p50 ?? null,
     },
-    maximum:
-      most === null || top === undefined
-        ? null
-        : {
-            requestsPerSecond: most.ratePerSecond,
-            outputTokensPerSecond: top.outputTokensPerSecond,
-            concurrency: most.concurrency,
-          },
+    maximum: maximumOf(state, measured),
     drift: driftOf(measured),
   };
 }
@@ -40,6 +29,18 @@ export function summariseShape(state: ShapeState): ShapeSummary {
 export function skippedShape(shape: string, skippedBecause: string): ShapeSummary {
   const minimum = { ttftMs: null, tpotMs: null, e2eMs: null };
   return { shape, skippedBecause, points: [], capacities: [], minimum, maximum: null, drift: null };
+}
+
+/** Of valid points only; of held rates where the sweep held nothing but those and one request alone. */
+function maximumOf(state: ShapeState, measured: readonly Point[]): ShapeSummary["maximum"] {
+  const levels = levelsOf(state);
+  const candidates = levels.some(({ stage }) => stage !== "minimum") ? levels : measured;
+  const [top] = candidates
+    .filter(({ valid }) => valid)
+    .sort((a, b) => throughputOf(b) - throughputOf(a));
+  if (top === undefined || throughputOf(top) === 0) return null;
+  const { outputTokensPerSecond, concurrency } = top;
+  return { requestsPerSecond: throughputOf(top), outputTokensPerSecond, concurrency };
 }
 
 function driftOf(points: readonly Point[]): ShapeSummary["drift"] {
