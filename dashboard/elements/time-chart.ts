@@ -15,6 +15,8 @@ export interface ChartSeries {
 
 /** Room left of the plot, the same in every picture, so that moments stand below each other. */
 const LEFT = 54;
+/** A time of day as a label is so wide. */
+const LABEL_PX = 52;
 /** A shorter drag is a click. */
 const DRAG_PX_MIN = 6;
 
@@ -135,7 +137,10 @@ export class TimeChart extends LitElement {
           ...axis,
           size: 26,
           grid: { show: false },
-          values: (_plot, times) => times.map((time) => clock(time * 1_000)),
+          values: (plot, times) =>
+            times.map((time) =>
+              roomBehindPx(plot, time) < LABEL_PX / 2 ? "" : clock(time * 1_000),
+            ),
           space: 90,
         },
         { ...axis, size: LEFT, values: (_plot, values) => values.map((value) => short(value)) },
@@ -143,6 +148,12 @@ export class TimeChart extends LitElement {
       series: [{}, ...this.series.map((one) => line(one, color(one.color)))],
     };
   }
+}
+
+/** From a time to the right edge, where labels would be cut. */
+function roomBehindPx({ scales, width }: UPlot, time: number): number {
+  const { min = 0, max = 1 } = scales["x"] ?? {};
+  return ((max - time) / Math.max(max - min, 1e-9)) * (width - LEFT);
 }
 
 function line({ label, area, dashed }: ChartSeries, stroke: string): Series {
