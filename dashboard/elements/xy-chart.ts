@@ -117,6 +117,9 @@ export class XyChart extends LitElement {
       stroke: var(--panel);
       stroke-width: 2.5;
     }
+    circle.here.hollow {
+      stroke: currentColor;
+    }
     text.here {
       fill: currentColor;
       font-weight: 600;
