@@ -1,6 +1,9 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { type Cancel, systemClock } from "../../engines/clock.ts";
 
+/** What another server on this port would say. */
+export const GARBAGE = "220 mail.example ESMTP ready\r\n";
+
 /** What a link does to the bytes an engine sends, as data, so that a seed or a script can say it. */
 export type Toxic =
   /** Each piece waits. */
@@ -135,7 +138,7 @@ class Pair {
     const toxic = this.#toxic;
     if (toxic?.kind === "timeout") return;
     if (toxic?.kind === "garbage") {
-      this.#near.end("220 mail.example ESMTP ready\r\n");
+      this.#near.end(GARBAGE);
       return;
     }
     if (toxic?.kind === "slice") {
