@@ -1,11 +1,19 @@
 import type { JsonObject, JsonValue } from "../../engine.ts";
-import type { Counts } from "./answer-writer.ts";
+import type { Answer, Counts } from "./answer-writer.ts";
 import type { Page, Refusal } from "./persona.ts";
 
 export const DONE = "data: [DONE]\n\n";
 
 export function event(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
+}
+
+/** What every frame and every whole answer of the OpenAI API begins with, in this order. */
+export function answerHead(
+  { id, created, model }: Answer,
+  object: "chat.completion.chunk" | "chat.completion" | "text_completion",
+): { id: string; object: string; created: number; model: string } {
+  return { id, object, created: created(), model };
 }
 
 /** An event with a name of its own, as the Responses and Messages APIs send. */

@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../../engine.ts";
 import { END_ID } from "../../answer-plan.ts";
-import { DONE, event, flatError, FrameTemplate, usageOf } from "../frame.ts";
+import { answerHead, DONE, event, flatError, FrameTemplate, usageOf } from "../frame.ts";
 import type {
   Answer,
   AnswerWriter,
@@ -38,7 +38,11 @@ export class ChatWriter implements AnswerWriter {
   }
 
   usage(counts: Counts): string {
-    return event({ ...this.#head(), choices: [], usage: fullUsage(counts) });
+    return event({
+      ...answerHead(this.#answer, "chat.completion.chunk"),
+      choices: [],
+      usage: fullUsage(counts),
+    });
   }
 
   end(): string {
@@ -48,7 +52,7 @@ export class ChatWriter implements AnswerWriter {
   whole(choices: readonly WholeChoice[], counts: Counts | null): JsonValue {
     const { wishes, promptIds } = this.#answer;
     return {
-      ...this.#head("chat.completion"),
+      ...answerHead(this.#answer, "chat.completion"),
       choices: choices.map((choice, index) => ({
         index,
         message: {
@@ -84,16 +88,6 @@ export class ChatWriter implements AnswerWriter {
     return this.#content;
   }
 
-  #head(object = "chat.completion.chunk"): {
-    id: string;
-    object: string;
-    created: number;
-    model: string;
-  } {
-    const { id, created, model } = this.#answer;
-    return { id, object, created: created(), model };
-  }
-
   #frame(
     index: number,
     delta: object,
@@ -109,7 +103,11 @@ export class ChatWriter implements AnswerWriter {
       matched_stop: matchedStop(ending),
     };
     const counted = usage === null || usage === undefined ? {} : { usage: usageOf(usage) };
-    return event({ ...this.#head(), choices: [choice], ...counted });
+    return event({
+      ...answerHead(this.#answer, "chat.completion.chunk"),
+      choices: [choice],
+      ...counted,
+    });
   }
 }
 
@@ -145,7 +143,11 @@ export class CompletionWriter implements AnswerWriter {
   }
 
   usage(counts: Counts): string {
-    return event({ ...this.#head(), choices: [], usage: fullUsage(counts) });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [],
+      usage: fullUsage(counts),
+    });
   }
 
   end(): string {
@@ -156,7 +158,7 @@ export class CompletionWriter implements AnswerWriter {
     const { wishes, promptIds } = this.#answer;
     const echo = wishes.echo ?? "";
     return {
-      ...this.#head(),
+      ...answerHead(this.#answer, "text_completion"),
       choices: choices.map((choice, index) => ({
         index,
         text: echo + choice.text,
@@ -176,11 +178,6 @@ export class CompletionWriter implements AnswerWriter {
     return { frames: failureFrame(message), cut: false };
   }
 
-  #head(): { id: string; object: string; created: number; model: string } {
-    const { id, created, model } = this.#answer;
-    return { id, object: "text_completion", created: created(), model };
-  }
-
   #frame(
     { choice, text }: { choice: number; text: string },
     { part, usage, ending }: { part?: Part; usage?: Counts | null; ending?: Ending },
@@ -198,7 +195,11 @@ export class CompletionWriter implements AnswerWriter {
       ...this.#ids(part),
     };
     const counted = usage === null || usage === undefined ? null : usageOf(usage);
-    return event({ ...this.#head(), choices: [written], usage: counted });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [written],
+      usage: counted,
+    });
   }
 
   /** Ids since v0.5.16: the prompt's on the first frame. */

@@ -1,5 +1,5 @@
 import type { JsonValue } from "../../../engine.ts";
-import { DONE, event, FrameTemplate, usageWithCache } from "../frame.ts";
+import { answerHead, DONE, event, FrameTemplate, usageWithCache } from "../frame.ts";
 import type {
   Answer,
   AnswerWriter,
@@ -47,7 +47,11 @@ export class ChatWriter implements AnswerWriter {
   }
 
   usage(counts: Counts): string {
-    return event({ ...this.#head(), choices: [], usage: usageWithCache(counts) });
+    return event({
+      ...answerHead(this.#answer, "chat.completion.chunk"),
+      choices: [],
+      usage: usageWithCache(counts),
+    });
   }
 
   end(): string {
@@ -56,7 +60,7 @@ export class ChatWriter implements AnswerWriter {
 
   whole(choices: readonly WholeChoice[], counts: Counts | null, timings: Timings): JsonValue {
     return {
-      ...this.#head("chat.completion"),
+      ...answerHead(this.#answer, "chat.completion"),
       choices: choices.map((choice, index) => ({
         index,
         message: {
@@ -81,16 +85,6 @@ export class ChatWriter implements AnswerWriter {
     return { frames: "", cut: true };
   }
 
-  #head(object = "chat.completion.chunk"): {
-    id: string;
-    object: string;
-    created: number;
-    model: string;
-  } {
-    const { id, created, model } = this.#answer;
-    return { id, object, created: created(), model };
-  }
-
   #frame(index: number, delta: object, rest: Rest): string {
     const { part, usage, ending, tokensPerStep } = rest;
     const logprobs = chatLogprobs(this.#answer, part?.tokens ?? []);
@@ -103,7 +97,11 @@ export class ChatWriter implements AnswerWriter {
       ...(typeof tokensPerStep === "number" ? { avg_decoded_tokens_per_iter: tokensPerStep } : {}),
     };
     const counted = usage === null || usage === undefined ? {} : { usage: usageWithCache(usage) };
-    return event({ ...this.#head(), choices: [choice], ...counted });
+    return event({
+      ...answerHead(this.#answer, "chat.completion.chunk"),
+      choices: [choice],
+      ...counted,
+    });
   }
 }
 
@@ -133,7 +131,11 @@ export class CompletionWriter implements AnswerWriter {
   }
 
   usage(counts: Counts): string {
-    return event({ ...this.#head(), choices: [], usage: usageWithCache(counts) });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [],
+      usage: usageWithCache(counts),
+    });
   }
 
   end(): string {
@@ -144,7 +146,7 @@ export class CompletionWriter implements AnswerWriter {
     const { wishes } = this.#answer;
     const echo = wishes.echo ?? "";
     return {
-      ...this.#head(),
+      ...answerHead(this.#answer, "text_completion"),
       choices: choices.map((choice, index) => ({
         index,
         text: wishes.detokenize ? echo + choice.text : "",
@@ -166,11 +168,6 @@ export class CompletionWriter implements AnswerWriter {
     return { frames: event({ error }) + DONE + DONE, cut: false };
   }
 
-  #head(): { id: string; object: string; created: number; model: string } {
-    const { id, created, model } = this.#answer;
-    return { id, object: "text_completion", created: created(), model };
-  }
-
   #frame(
     { choice, text }: { choice: number; text: string },
     { part, usage, ending, tokensPerStep }: Rest,
@@ -187,7 +184,11 @@ export class CompletionWriter implements AnswerWriter {
       avg_decoded_tokens_per_iter: tokensPerStep ?? null,
     };
     const counted = usage === null || usage === undefined ? null : usageWithCache(usage);
-    return event({ ...this.#head(), choices: [written], usage: counted });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [written],
+      usage: counted,
+    });
   }
 }
 

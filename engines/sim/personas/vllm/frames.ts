@@ -1,5 +1,13 @@
 import type { JsonValue } from "../../../engine.ts";
-import { DONE, event, FrameTemplate, nestedError, usageOf, usageWithCache } from "../frame.ts";
+import {
+  answerHead,
+  DONE,
+  event,
+  FrameTemplate,
+  nestedError,
+  usageOf,
+  usageWithCache,
+} from "../frame.ts";
 import type {
   Answer,
   AnswerWriter,
@@ -29,7 +37,7 @@ export class ChatWriter implements AnswerWriter {
     const ids = this.#answer.wishes.tokenIds && !this.#opened ? this.#answer.promptIds : null;
     this.#opened = true;
     return event({
-      ...this.#head(),
+      ...answerHead(this.#answer, "chat.completion.chunk"),
       choices: [
         {
           index: choice,
@@ -56,7 +64,7 @@ export class ChatWriter implements AnswerWriter {
 
   usage(counts: Counts): string {
     return event({
-      ...this.#head(),
+      ...answerHead(this.#answer, "chat.completion.chunk"),
       choices: [],
       usage: usageWithCache(counts),
       system_fingerprint: FINGERPRINT,
@@ -70,7 +78,7 @@ export class ChatWriter implements AnswerWriter {
   whole(choices: readonly WholeChoice[], counts: Counts | null): JsonValue {
     const { wishes, promptIds } = this.#answer;
     return {
-      ...this.#head("chat.completion"),
+      ...answerHead(this.#answer, "chat.completion"),
       choices: choices.map((choice, index) => ({
         index,
         message: {
@@ -102,16 +110,6 @@ export class ChatWriter implements AnswerWriter {
     return { frames: failureFrame(message), cut: false };
   }
 
-  #head(object = "chat.completion.chunk"): {
-    id: string;
-    object: string;
-    created: number;
-    model: string;
-  } {
-    const { id, created, model } = this.#answer;
-    return { id, object, created: created(), model };
-  }
-
   #frame(
     index: number,
     delta: object,
@@ -130,7 +128,12 @@ export class ChatWriter implements AnswerWriter {
     const counted = usage === null || usage === undefined ? {} : { usage: usageOf(usage) };
     const isLast = ending !== undefined && !this.#answer.wishes.usageFrame;
     const signed = isLast ? { system_fingerprint: FINGERPRINT } : {};
-    return event({ ...this.#head(), choices: [choice], ...counted, ...signed });
+    return event({
+      ...answerHead(this.#answer, "chat.completion.chunk"),
+      choices: [choice],
+      ...counted,
+      ...signed,
+    });
   }
 }
 
@@ -164,7 +167,11 @@ export class CompletionWriter implements AnswerWriter {
   }
 
   usage(counts: Counts): string {
-    return event({ ...this.#head(), choices: [], usage: usageWithCache(counts) });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [],
+      usage: usageWithCache(counts),
+    });
   }
 
   end(): string {
@@ -174,7 +181,7 @@ export class CompletionWriter implements AnswerWriter {
   whole(choices: readonly WholeChoice[], counts: Counts | null): JsonValue {
     const { wishes, promptIds } = this.#answer;
     return {
-      ...this.#head(),
+      ...answerHead(this.#answer, "text_completion"),
       choices: choices.map((choice, index) => ({
         index,
         text: (wishes.echo ?? "") + choice.text,
@@ -195,11 +202,6 @@ export class CompletionWriter implements AnswerWriter {
 
   failure(message: string): { frames: string; cut: boolean } {
     return { frames: failureFrame(message), cut: false };
-  }
-
-  #head(): { id: string; object: string; created: number; model: string } {
-    const { id, created, model } = this.#answer;
-    return { id, object: "text_completion", created: created(), model };
   }
 
   #frame(
@@ -226,7 +228,11 @@ export class CompletionWriter implements AnswerWriter {
       token_ids: tokens.length === 0 ? null : idsOf(this.#answer, tokens),
     };
     const counted = usage === null || usage === undefined ? {} : { usage: usageOf(usage) };
-    return event({ ...this.#head(), choices: [written], ...counted });
+    return event({
+      ...answerHead(this.#answer, "text_completion"),
+      choices: [written],
+      ...counted,
+    });
   }
 }
 
