@@ -1,47 +1,24 @@
-import { seriousFindings } from "./axe.ts";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "../../engines/clock.ts";
-import { engines } from "../../engines/index.ts";
-import { HttpTarget } from "../../load/http-target.ts";
-import { replayTrace } from "../../load/replay.ts";
-import { readTrace, traces } from "../../load/trace.ts";
-import { MODEL, startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { startTraceTraffic, type TraceTraffic } from "../harness/trace-traffic.ts";
+import { seriousFindings } from "./axe.ts";
+import { openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 let fleet: TestFleet;
 let browser: Browser;
-const traffic = new AbortController();
-let replay: Promise<unknown>;
+let traffic: TraceTraffic;
 
 beforeAll(async () => {
   fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], { engine: { speed: 2 } });
-  const target = new HttpTarget({
-    url: fleet.proxy.dataUrl,
-    model: MODEL,
-    engine: engines.openai,
-    clock: systemClock,
-    exactLength: false,
-  });
-  // The recording begins quietly; the board should see its usual five a second at once.
-  const trace = (await readTrace(traces["azure-conversation"])).slice(500);
-  replay = replayTrace({
-    trace,
-    target,
-    speed: 2,
-    loop: true,
-    seed: 1,
-    clock: systemClock,
-    signal: traffic.signal,
-    onExchange: () => {},
-  }).then(() => target.close());
+  traffic = await startTraceTraffic(fleet, { speed: 2 });
   browser = await openChromium();
 }, 60_000);
 
 afterAll(async () => {
   await browser.close();
-  traffic.abort();
-  await replay;
+  await traffic.stop();
   await fleet.stop();
 });
 
@@ -60,8 +37,7 @@ async function board(
       foreign.push(one.url());
   });
   page.on("pageerror", (error) => errors.push(error.message));
-  await page.goto(`${fleet.proxy.adminUrl}/${query}`);
-  await page.getByText("live", { exact: true }).waitFor();
+  await openBoard(page, `${fleet.proxy.adminUrl}/${query}`);
   return { page, foreign, errors };
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 let fleet: TestFleet;
@@ -56,8 +57,7 @@ async function ask(): Promise<void> {
 }
 
 async function open(path: string): Promise<void> {
-  await page.goto(fleet.proxy.adminUrl + path);
-  await page.getByText("live", { exact: true }).waitFor();
+  await openBoard(page, fleet.proxy.adminUrl + path);
 }
 
 async function dragAcross(target: Locator, from: number, until: number): Promise<void> {

@@ -1,12 +1,10 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../engines/clock.ts";
-import { engines } from "../../engines/index.ts";
-import { HttpTarget } from "../../load/http-target.ts";
-import { replayTrace } from "../../load/replay.ts";
-import { readTrace, traces } from "../../load/trace.ts";
-import { MODEL, startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { startFleet, type TestFleet, until } from "../harness/fleet.ts";
+import { startTraceTraffic, type TraceTraffic } from "../harness/trace-traffic.ts";
 import { seriousFindings } from "./axe.ts";
+import { fitsSideways, openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 const PATHS = ["/", "/replicas", "/replicas/vllm-0", "/requests", "/sweeps", "/almanac", "/plan"];
@@ -15,8 +13,7 @@ let fleet: TestFleet;
 let browser: Browser;
 let page: Page;
 let errors: string[];
-const traffic = new AbortController();
-let replay: Promise<unknown>;
+let traffic: TraceTraffic;
 
 beforeAll(async () => {
   fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], {
@@ -36,31 +33,13 @@ beforeAll(async () => {
       },
     },
   });
-  const target = new HttpTarget({
-    url: fleet.proxy.dataUrl,
-    model: MODEL,
-    engine: engines.openai,
-    clock: systemClock,
-    exactLength: false,
-  });
-  const trace = (await readTrace(traces["azure-conversation"])).slice(500);
-  replay = replayTrace({
-    trace,
-    target,
-    speed: 3,
-    loop: true,
-    seed: 1,
-    clock: systemClock,
-    signal: traffic.signal,
-    onExchange: () => {},
-  }).then(() => target.close());
+  traffic = await startTraceTraffic(fleet, { speed: 3 });
   browser = await openChromium();
 }, 60_000);
 
 afterAll(async () => {
   await browser.close();
-  traffic.abort();
-  await replay;
+  await traffic.stop();
   await fleet.stop();
 });
 
@@ -72,8 +51,7 @@ beforeEach(async () => {
 });
 
 async function open(path: string): Promise<void> {
-  await page.goto(fleet.proxy.adminUrl + path);
-  await page.getByText("live", { exact: true }).waitFor();
+  await openBoard(page, fleet.proxy.adminUrl + path);
 }
 
 describe.each(PATHS)("the page %s", (path) => {
@@ -90,11 +68,7 @@ describe.each(PATHS)("the page %s", (path) => {
     for (const width of [1920, 1280, 390]) {
       await page.setViewportSize({ width, height: 900 });
       // Charts follow a new width a frame or two later.
-      const fits = (): Promise<boolean> =>
-        page.evaluate<boolean>(
-          "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
-        );
-      await until(fits, `${width} pixels hold it`, 3_000);
+      await until(() => fitsSideways(page), `${width} pixels hold it`, 3_000);
     }
   });
 });

@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { systemClock } from "../../engines/clock.ts";
-import { engines } from "../../engines/index.ts";
-import { HttpTarget } from "../../load/http-target.ts";
-import { replayTrace } from "../../load/replay.ts";
-import { readTrace, traces } from "../../load/trace.ts";
-import { MODEL, startFleet } from "../harness/fleet.ts";
+import { startFleet } from "../harness/fleet.ts";
+import { startTraceTraffic } from "../harness/trace-traffic.ts";
+import { openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 interface Shot {
@@ -55,30 +53,12 @@ const fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], {
     },
   },
 });
-const target = new HttpTarget({
-  url: fleet.proxy.dataUrl,
-  model: MODEL,
-  engine: engines.openai,
-  clock: systemClock,
-  exactLength: false,
-});
-const stop = new AbortController();
-const replay = replayTrace({
-  trace: (await readTrace(traces["azure-conversation"])).slice(500),
-  target,
-  speed: 2,
-  loop: true,
-  seed: 1,
-  clock: systemClock,
-  signal: stop.signal,
-  onExchange: () => {},
-});
+const traffic = await startTraceTraffic(fleet, { speed: 2 });
 const browser = await openChromium();
 
 async function take({ name, path, width, height }: Shot): Promise<void> {
   const page = await openPage(browser, { viewport: { width, height } });
-  await page.goto(fleet.proxy.adminUrl + path);
-  await page.getByText("live", { exact: true }).waitFor();
+  await openBoard(page, fleet.proxy.adminUrl + path);
   await systemClock.after(1_500);
   await page.screenshot({ path: join(folder, `${name}.png`) });
   await page.context().close();
@@ -96,9 +76,7 @@ try {
   await systemClock.after(Number(incidentS) * 1_000);
   for (const shot of INCIDENT) await take(shot);
 } finally {
-  stop.abort();
-  await replay;
-  await target.close();
+  await traffic.stop();
   await browser.close();
   await fleet.stop();
 }

@@ -4,6 +4,7 @@ import { presets } from "../../load/sweep/presets.ts";
 import type { SweepView } from "../../proxy/synthetic/sweep-view.ts";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../harness/fleet.ts";
 import { seriousFindings } from "./axe.ts";
+import { fitsSideways, openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 /** The procedure of `smoke` with an open loop, in seconds: what is tested is the page, not the figures. */
@@ -54,8 +55,7 @@ async function viewOf(id: string): Promise<SweepView> {
 }
 
 async function open(path: string): Promise<void> {
-  await page.goto(fleet.proxy.adminUrl + path);
-  await page.getByText("live", { exact: true }).waitFor();
+  await openBoard(page, fleet.proxy.adminUrl + path);
 }
 
 test("what a sweep is refused for is said in the form, and nothing typed is lost", async () => {
@@ -96,11 +96,7 @@ test("a sweep is started from the form, watched, and read: curves, points, the c
     expect([theme, await seriousFindings(page)]).toEqual([theme, []]);
   }
   await page.setViewportSize({ width: 390, height: 900 });
-  const fits = (): Promise<boolean> =>
-    page.evaluate<boolean>(
-      "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
-    );
-  await until(fits, "a phone holds it", 3_000);
+  await until(() => fitsSideways(page), "a phone holds it", 3_000);
   expect(errors).toEqual([]);
 }, 100_000);
 
