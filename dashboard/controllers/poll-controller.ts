@@ -5,14 +5,14 @@ import { load, type Loaded, LOADING } from "../state/api.ts";
 export class PollController<T> implements ReactiveController {
   answer: Loaded<T> = LOADING;
   readonly #host: ReactiveControllerHost;
-  readonly #everyMs: (answer: Loaded<T>) => number;
+  readonly #everyMs: (answer: Loaded<T>) => number | null;
   #path: string | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #stop = new AbortController();
   #isConnected = false;
 
-  /** `everyMs` is asked after each answer, so that what has ended is asked about less. */
-  constructor(host: ReactiveControllerHost, everyMs: (answer: Loaded<T>) => number) {
+  /** `everyMs` is asked after each answer: what has ended is asked about less, or with `null` not again. */
+  constructor(host: ReactiveControllerHost, everyMs: (answer: Loaded<T>) => number | null) {
     this.#host = host;
     this.#everyMs = everyMs;
     host.addController(this);
@@ -49,7 +49,8 @@ export class PollController<T> implements ReactiveController {
     if (stop.signal.aborted) return;
     this.answer = answer;
     this.#host.requestUpdate();
-    this.#timer = setTimeout(() => void this.#fetch(path), this.#everyMs(answer));
+    const waitMs = this.#everyMs(answer);
+    if (waitMs !== null) this.#timer = setTimeout(() => void this.#fetch(path), waitMs);
   }
 
   #end(): void {

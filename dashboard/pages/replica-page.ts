@@ -7,6 +7,7 @@ import "../panels/envelope-panel.ts";
 import "../panels/latency-panel.ts";
 import "../panels/range-picker.ts";
 import "../panels/replica-actions.ts";
+import { factStyles } from "../styles/panel.ts";
 import { pageStyles } from "./page.ts";
 
 /** One replica: how it stands, what its engine says, its latencies. */
@@ -14,10 +15,9 @@ export class ReplicaPage extends LitElement {
   static override properties = { replica: {} };
   static override styles = [
     pageStyles,
+    factStyles,
     css`
       dl {
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(150px, 1fr));
         gap: 12px 20px;
         margin: 0;
         padding: 14px 16px;
@@ -25,14 +25,8 @@ export class ReplicaPage extends LitElement {
         border: 1px solid var(--line);
         border-radius: var(--radius);
       }
-      dt {
-        color: var(--faint);
-        font-size: 12px;
-      }
       dd {
-        margin: 0;
         font-weight: 600;
-        overflow-wrap: anywhere;
       }
       a {
         color: var(--accent);

@@ -1,15 +1,16 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { AttemptRecord, Exchange, InFlightView, Outcome } from "../../engines/exchange.ts";
 import type { EndedRow, InFlightRow } from "../../proxy/live/frames.ts";
+import { PollController } from "../controllers/poll-controller.ts";
 import { figuresTable } from "../elements/figures-table.ts";
 import "../elements/panel-tools.ts";
 import "../elements/water-fall.ts";
 import { age, duration, grouped, moment, NOTHING, shortModel, significant } from "../format.ts";
-import { load, type Loaded, LOADING } from "../state/api.ts";
+import type { Loaded } from "../state/api.ts";
 import type { Figures } from "../state/figures.ts";
 import { store } from "../state/live-store.ts";
 import { dialogStyles } from "../styles/dialog.ts";
-import { panelStyles, tableStyles } from "../styles/panel.ts";
+import { factStyles, panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** One request as the API tells it. */
 type Ended = Omit<EndedRow, "outcome" | "attempts"> &
@@ -32,13 +33,13 @@ type Facts = readonly (readonly [name: string, value: string])[];
 export class RequestDetail extends LitElement {
   static override properties = {
     requestId: {},
-    loading: { state: true },
     asTable: { state: true },
   };
   static override styles = [
     panelStyles,
     tableStyles,
     dialogStyles,
+    factStyles,
     css`
       :host {
         display: contents;
@@ -51,18 +52,7 @@ export class RequestDetail extends LitElement {
         flex-wrap: wrap;
       }
       dl {
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(150px, 1fr));
-        gap: 10px 18px;
-        margin: 12px 0 0;
-      }
-      dt {
-        color: var(--faint);
-        font-size: 12px;
-      }
-      dd {
-        margin: 0;
-        overflow-wrap: anywhere;
+        column-gap: 18px;
       }
       .scroll {
         max-height: 300px;
@@ -75,31 +65,27 @@ export class RequestDetail extends LitElement {
     `,
   ];
   declare requestId: string;
-  declare loading: Loaded<Detail>;
   declare asTable: boolean;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #stop = new AbortController();
+  readonly #asked = new PollController<{ readonly request: Detail }>(this, (answer) =>
+    answer.kind === "ready" && answer.value.request.state === "in-flight" ? REFRESH_MS : null,
+  );
 
   constructor() {
     super();
     this.requestId = "";
-    this.loading = LOADING;
     this.asTable = false;
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#stop.abort();
-    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
   protected override firstUpdated(): void {
     this.renderRoot.querySelector("dialog")?.showModal();
-    void this.#load();
+  }
+
+  protected override willUpdate(): void {
+    this.#asked.ask(store.isRecording ? null : `/requests/${encodeURIComponent(this.requestId)}`);
   }
 
   protected override render(): TemplateResult {
-    const { loading } = this;
+    const loading = this.#loading();
     return html`<dialog @close=${this.#close} aria-label="Request ${this.requestId}">
       <header>
         <h2>Request <span class="mono">${this.requestId}</span></h2>
@@ -119,20 +105,10 @@ export class RequestDetail extends LitElement {
     </dialog>`;
   }
 
-  async #load(): Promise<void> {
-    if (store.isRecording) {
-      this.loading = recorded(this.requestId);
-      return;
-    }
-    const answer = await load<{ readonly request: Detail }>(
-      `/requests/${encodeURIComponent(this.requestId)}`,
-      this.#stop.signal,
-    );
-    if (this.#stop.signal.aborted) return;
-    this.loading =
-      answer.kind === "ready" ? { kind: "ready", value: answer.value.request } : answer;
-    if (this.loading.kind === "ready" && this.loading.value.state === "in-flight")
-      this.#timer = setTimeout(() => void this.#load(), REFRESH_MS);
+  #loading(): Loaded<Detail> {
+    if (store.isRecording) return recorded(this.requestId);
+    const { answer } = this.#asked;
+    return answer.kind === "ready" ? { kind: "ready", value: answer.value.request } : answer;
   }
 
   readonly #close = (): void => {

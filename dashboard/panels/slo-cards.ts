@@ -7,7 +7,7 @@ import { age, grouped, NOTHING, percent, significant } from "../format.ts";
 import { figuresTable } from "../elements/figures-table.ts";
 import "../elements/panel-tools.ts";
 import type { Figures } from "../state/figures.ts";
-import { panelStyles, tableStyles } from "../styles/panel.ts";
+import { cardStyles, panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** State as glyph, word and colour: never colour alone. */
 const STATES = {
@@ -21,25 +21,14 @@ export class SloCards extends LitElement {
   static override properties = { tableOf: { state: true } };
   static override styles = [
     panelStyles,
+    cardStyles,
     tableStyles,
     css`
       :host {
-        display: grid;
         grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
-        gap: var(--gap);
-        background: none;
-        border: none;
-        box-shadow: none;
-        padding: 0;
       }
       article {
-        background: var(--panel);
-        border: 1px solid var(--line);
         border-left: 3px solid var(--state);
-        border-radius: var(--radius);
-        box-shadow: var(--shadow);
-        padding: 12px 16px;
-        min-width: 0;
       }
       .sentence {
         color: var(--soft);

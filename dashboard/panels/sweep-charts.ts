@@ -9,7 +9,7 @@ import {
   shapesOf,
   throughputSeries,
 } from "../state/sweep-curve.ts";
-import { panelStyles } from "../styles/panel.ts";
+import { cardStyles, panelStyles } from "../styles/panel.ts";
 
 const RATE = { label: "requests a second, one replica", scale: "linear" } as const;
 
@@ -18,23 +18,10 @@ export class SweepCharts extends LitElement {
   static override properties = { view: { attribute: false } };
   static override styles = [
     panelStyles,
+    cardStyles,
     css`
       :host {
-        background: none;
-        border: none;
-        box-shadow: none;
-        padding: 0;
-        display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr));
-        gap: var(--gap);
-      }
-      section {
-        background: var(--panel);
-        border: 1px solid var(--line);
-        border-radius: var(--radius);
-        box-shadow: var(--shadow);
-        padding: 12px 16px;
-        min-width: 0;
       }
     `,
   ];
@@ -59,7 +46,7 @@ export class SweepCharts extends LitElement {
           ? nothing
           : html`${(["ttft", "tpot"] as const).map(
               (metric) =>
-                html`<section>
+                html`<article>
                   ${heading(metric === "ttft" ? "Time to first token" : "Time per output token", shape)}
                   <xy-chart
                     label="${metric.toUpperCase()} over the rate at ${shape}: ${open.length} rates, all in the table of points"
@@ -68,13 +55,13 @@ export class SweepCharts extends LitElement {
                     .xAxis=${RATE}
                     .yAxis=${{ label: "ms", scale: "log" }}
                   ></xy-chart>
-                </section>`,
+                </article>`,
             )}`
       }
       ${
         closed.length === 0
           ? nothing
-          : html`<section>
+          : html`<article>
               ${heading("Throughput", shape)}
               <xy-chart
                 label="Output tokens a second over requests at once at ${shape}: ${closed.length} levels, all in the table of points"
@@ -82,9 +69,9 @@ export class SweepCharts extends LitElement {
                 .xAxis=${{ label: "requests at once", scale: "log" }}
                 .yAxis=${{ label: "output tok/s", scale: "linear" }}
               ></xy-chart>
-            </section>`
+            </article>`
       }
-      <section>
+      <article>
         ${heading("One user against all", shape)}
         <xy-chart
           label="Output of the card over the speed of one user at ${shape}: all in the table of points"
@@ -92,7 +79,7 @@ export class SweepCharts extends LitElement {
           .xAxis=${{ label: "tok/s, one user (1 / median TPOT)", scale: "linear" }}
           .yAxis=${{ label: "output tok/s", scale: "linear" }}
         ></xy-chart>
-      </section>`;
+      </article>`;
   }
 }
 

@@ -5,7 +5,7 @@ import "../elements/figure-value.ts";
 import { age, duration, grouped, NOTHING, percent, significant } from "../format.ts";
 import { ask } from "../state/api.ts";
 import { spoken } from "../state/sweep-curve.ts";
-import { panelStyles } from "../styles/panel.ts";
+import { factStyles, panelStyles } from "../styles/panel.ts";
 import { SWEEP_STATES } from "./sweep-list.ts";
 
 /** How a sweep stands: the answer so far, the point under way, what the guards see, and the way to stop it. */
@@ -17,6 +17,7 @@ export class SweepStatus extends LitElement {
   };
   static override styles = [
     panelStyles,
+    factStyles,
     css`
       .headline {
         font-size: 16px;
@@ -30,19 +31,11 @@ export class SweepStatus extends LitElement {
         accent-color: var(--synthetic);
       }
       dl {
-        display: grid;
         grid-template-columns: repeat(auto-fill, minmax(180px, 1fr));
-        gap: 10px 20px;
-        margin: 10px 0 0;
-      }
-      dt {
-        color: var(--faint);
-        font-size: 12px;
+        margin-top: 10px;
       }
       dd {
-        margin: 0;
         font-weight: 600;
-        overflow-wrap: anywhere;
       }
       ul {
         margin: 10px 0 0;

@@ -7,7 +7,7 @@ import "../elements/panel-tools.ts";
 import type { Figures } from "../state/figures.ts";
 import { grouped, percent, significant } from "../format.ts";
 import { figuresTable } from "../elements/figures-table.ts";
-import { panelStyles, tableStyles } from "../styles/panel.ts";
+import { cardStyles, panelStyles, tableStyles } from "../styles/panel.ts";
 
 /** Seconds a tile's number is over. */
 const WINDOW_S = 60;
@@ -28,24 +28,14 @@ export class TileRow extends LitElement {
   static override properties = { tableOf: { state: true } };
   static override styles = [
     panelStyles,
+    cardStyles,
     tableStyles,
     css`
       :host {
-        display: grid;
         grid-template-columns: repeat(4, minmax(0, 1fr));
-        gap: var(--gap);
-        background: none;
-        border: none;
-        box-shadow: none;
-        padding: 0;
       }
       article {
-        background: var(--panel);
-        border: 1px solid var(--line);
-        border-radius: var(--radius);
-        box-shadow: var(--shadow);
         padding: 14px 16px 10px;
-        min-width: 0;
       }
       h2 {
         color: var(--soft);

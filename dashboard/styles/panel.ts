@@ -67,6 +67,44 @@ export const panelStyles = css`
   }
 `;
 
+/** A panel that is a grid of cards: it has no frame, each card has one. */
+export const cardStyles = css`
+  :host {
+    display: grid;
+    gap: var(--gap);
+    background: none;
+    border: none;
+    box-shadow: none;
+    padding: 0;
+  }
+  article {
+    background: var(--panel);
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    box-shadow: var(--shadow);
+    padding: 12px 16px;
+    min-width: 0;
+  }
+`;
+
+/** Facts by name: as many beside each other as there is room for. */
+export const factStyles = css`
+  dl {
+    display: grid;
+    grid-template-columns: repeat(auto-fill, minmax(150px, 1fr));
+    gap: 10px 20px;
+    margin: 12px 0 0;
+  }
+  dt {
+    color: var(--faint);
+    font-size: 12px;
+  }
+  dd {
+    margin: 0;
+    overflow-wrap: anywhere;
+  }
+`;
+
 /** Tables: dense, aligned, scrolling inside their panel on narrow screens. */
 export const tableStyles = css`
   .scroll {
