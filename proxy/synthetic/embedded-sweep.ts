@@ -11,7 +11,7 @@ import { guardFired, GuardWatch } from "./guard-watch.ts";
 import { othersServe } from "./other-replicas.ts";
 import { replicaTarget } from "./replica-target.ts";
 import { routedTarget } from "./routed-target.ts";
-import { SweepBook } from "./sweep-book.ts";
+import { SweepBook, type SweepEnd } from "./sweep-book.ts";
 import type { SweepOrder } from "./sweep-order.ts";
 import { SweepThread } from "./sweep-worker.ts";
 import type { SweepRow, SweepView } from "./sweep-view.ts";
@@ -111,25 +111,27 @@ export class EmbeddedSweep {
     const unlisten = this.#guards === null ? (): void => {} : telemetry.listen(this.#guards);
     const unwatch = this.#watch();
     this.#replica.swept = true;
-    try {
-      if (traffic === "drained") await this.#drain();
-      if (!this.#stop.signal.aborted) await this.#sweep();
-      const stopped = this.#stop.signal.aborted;
-      book.state = stopped ? "stopped" : "done";
-      if (!stopped) book.because = "reached the end of its plan";
-    } catch (error) {
-      book.state = "failed";
-      book.error = error instanceof Error ? error.message : String(error);
-      book.because = `failed: ${book.error}`;
-    } finally {
-      unwatch();
-      unlisten();
-      this.#replica.swept = false;
-      this.#hold?.release();
-      book.endedMs = clock.nowMs();
-      await this.#keep();
-      this.#tell("sweep-ended", `${this.replica}: ${book.because}`);
-    }
+    const end = await this.#toItsEnd().catch((error: unknown): SweepEnd => {
+      const said = error instanceof Error ? error.message : String(error);
+      return { state: "failed", because: `failed: ${said}`, error: said };
+    });
+    unwatch();
+    unlisten();
+    this.#replica.swept = false;
+    this.#hold?.release();
+    const endedMs = clock.nowMs();
+    // Over is what is on disk and told of: whoever reads the end finds all that belongs to it.
+    await this.#keep(end, endedMs);
+    this.#tell("sweep-ended", `${this.replica}: ${end.because}`);
+    book.end(end, endedMs);
+  }
+
+  async #toItsEnd(): Promise<SweepEnd> {
+    const { signal } = this.#stop;
+    if (this.#book.order.traffic === "drained") await this.#drain();
+    if (!signal.aborted) await this.#sweep();
+    if (signal.aborted) return { state: "stopped", because: this.#book.because, error: null };
+    return { state: "done", because: "reached the end of its plan", error: null };
   }
 
   async #drain(): Promise<void> {
@@ -279,11 +281,11 @@ export class EmbeddedSweep {
   }
 
   /** Beside what the sweep itself wrote: what only the proxy knows of it. */
-  async #keep(): Promise<void> {
+  async #keep(end: SweepEnd, endedMs: number): Promise<void> {
     const { directory, finished, summary: _summary, plan: _plan, ...rest } = this.#book.view();
     if (directory === null) return;
     const points = finished.map(({ point, ...beside }) => ({ pointId: point.pointId, ...beside }));
-    const document = { schemaVersion: 1, ...rest, points };
+    const document = { schemaVersion: 1, ...rest, ...end, endedMs, remainingMs: null, points };
     try {
       await writeFile(join(directory, "embedded.json"), `${JSON.stringify(document, null, 2)}\n`);
     } catch (error) {

@@ -17,19 +17,26 @@ import type {
 /** Warnings kept of one sweep; more would say the same again. */
 const WARNINGS_MAX = 200;
 
+/** How a sweep ended; `error` is what went wrong where it failed. */
+export interface SweepEnd {
+  readonly state: Extract<SweepState, "done" | "stopped" | "failed">;
+  readonly because: string;
+  readonly error: string | null;
+}
+
 /** Everything one sweep has said so far: a reader of its events, and nothing that measures. */
 export class SweepBook {
   readonly id: string;
   readonly order: SweepOrder;
   state: SweepState = "preparing";
   because = "finds out how prompts are made for this engine";
-  endedMs: number | null = null;
   requests = 0;
   tokens = 0;
   guard: GuardReading | null = null;
   summary: SweepSummary | null = null;
-  error: string | null = null;
   readonly #startedMs: number;
+  #error: string | null = null;
+  #endedMs: number | null = null;
   #subject: Subject | null = null;
   #directory: string | null = null;
   #estimateMs: number;
@@ -102,7 +109,14 @@ export class SweepBook {
   }
 
   get isOver(): boolean {
-    return this.endedMs !== null;
+    return this.#endedMs !== null;
+  }
+
+  end({ state, because, error }: SweepEnd, endedMs: number): void {
+    this.state = state;
+    this.because = because;
+    this.#error = error;
+    this.#endedMs = endedMs;
   }
 
   row(): SweepRow {
@@ -118,7 +132,7 @@ export class SweepBook {
       path,
       traffic,
       startedMs: this.#startedMs,
-      endedMs: this.endedMs,
+      endedMs: this.#endedMs,
       estimateMs: this.#estimateMs,
       remainingMs: this.isOver ? null : this.#remainingMs,
       points: this.#finished.length,
@@ -146,7 +160,7 @@ export class SweepBook {
       difference: this.#difference,
       warnings: this.#warnings,
       directory: this.#directory,
-      error: this.error,
+      error: this.#error,
       summary: this.summary,
     };
   }
