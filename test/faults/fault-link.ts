@@ -97,6 +97,8 @@ class Pair {
   #cancel: Cancel = () => {};
   #toxic: Toxic | null;
   #leftBytes = Infinity;
+  /** What it swallowed or ended stays so: TCP has no holes, and nothing after its end. */
+  #isOver = false;
   /** When the last delayed piece goes out: pieces keep their order. */
   #busyUntilMs = 0;
 
@@ -136,32 +138,34 @@ class Pair {
 
   #pass(bytes: Buffer): void {
     const toxic = this.#toxic;
-    if (toxic?.kind === "timeout") return;
+    if (toxic?.kind === "timeout") this.#isOver = true;
+    if (this.#isOver) return;
     if (toxic?.kind === "garbage") {
-      this.#near.end(GARBAGE);
-      return;
-    }
-    if (toxic?.kind === "slice") {
+      this.#end(() => this.#near.end(GARBAGE));
+    } else if (toxic?.kind === "slice") {
       for (let at = 0; at < bytes.length; at += toxic.bytes)
         this.#after(0, this.#write(bytes.subarray(at, at + toxic.bytes)));
-      return;
+    } else if (bytes.length > this.#leftBytes) {
+      this.#after(0, this.#write(bytes.subarray(0, this.#leftBytes)));
+      this.#end(() => {
+        if (toxic?.kind === "half-close") this.#near.end();
+        else this.#near.resetAndDestroy();
+      });
+    } else {
+      this.#leftBytes -= bytes.length;
+      this.#after(delayMs(toxic, bytes, this.#aheadMs()), this.#write(bytes));
     }
-    if (bytes.length > this.#leftBytes) {
-      this.#near.write(bytes.subarray(0, this.#leftBytes));
-      if (toxic?.kind === "half-close") this.#near.end();
-      else this.#near.resetAndDestroy();
-      return;
-    }
-    this.#leftBytes -= bytes.length;
-    const nowMs = systemClock.nowMs();
-    if (toxic?.kind === "latency")
-      this.#after(
-        Math.max(0, nowMs + toxic.ms - Math.max(nowMs, this.#busyUntilMs)),
-        this.#write(bytes),
-      );
-    else if (toxic?.kind === "bandwidth")
-      this.#after((1000 * bytes.length) / toxic.bytesPerSecond, this.#write(bytes));
-    else this.#after(0, this.#write(bytes));
+  }
+
+  /** The last thing that is done to this side, after all that was put off. */
+  #end(act: () => void): void {
+    this.#isOver = true;
+    this.#after(0, act);
+  }
+
+  /** For how long what was put off keeps the link busy. */
+  #aheadMs(): number {
+    return Math.max(0, this.#busyUntilMs - systemClock.nowMs());
   }
 
   #write(bytes: Buffer): () => void {
@@ -191,4 +195,10 @@ class Pair {
       this.#awaitFirst();
     });
   }
+}
+
+/** How much later than what is ahead of it a piece goes out: a slow link is slow a byte, a long one only once. */
+function delayMs(toxic: Toxic | null, { length }: Buffer, aheadMs: number): number {
+  if (toxic?.kind === "latency") return Math.max(0, toxic.ms - aheadMs);
+  return toxic?.kind === "bandwidth" ? (1000 * length) / toxic.bytesPerSecond : 0;
 }

@@ -21,6 +21,8 @@ const PROMPTS = 8;
 /** Share of clients that hang up somewhere on the way. */
 const HANG_UP_SHARE = 0.15;
 const UNSTREAMED_SHARE = 0.25;
+/** How much of two texts is shown from where they differ. */
+const SHOWN_CHARS = 200;
 
 /** Everything a link can do, drawn evenly; `null` is a pause. */
 const TOXICS: readonly ((random: Random) => Toxic | null)[] = [
@@ -181,9 +183,19 @@ function checkOne(seen: Seen, records: readonly Exchange[], name: string, truth:
   if (record === undefined) return [];
   const tries = record.attempts.map((one) => `${one.replica} ${one.result}`).join(", ");
   const story = `${JSON.stringify(record.outcome)} after ${tries}`;
-  return brokenPromises({ seen, record, right: truth.get(keyOf(seen)) ?? "" }).map(
-    (promise) => `${name} ${promise} (${story})`,
+  const right = truth.get(keyOf(seen)) ?? "";
+  return brokenPromises({ seen, record, right }).map(
+    (promise) => `${name} ${promise} (${story}; ${difference(seen.text, right)})`,
   );
+}
+
+/** Where what came is first not what the engine said, and both from there on. */
+function difference(came: string, right: string): string {
+  let at = 0;
+  while (at < came.length && came[at] === right[at]) at++;
+  if (at === came.length) return `the engine's first ${at} of ${right.length} characters`;
+  const shown = (text: string): string => JSON.stringify(text.slice(at, at + SHOWN_CHARS));
+  return `from character ${at} of ${right.length} on ${shown(came)} in place of ${shown(right)}`;
 }
 
 /** Nothing is left behind, in the proxy or in the engines. */
