@@ -214,7 +214,7 @@ function resultFacts({ capacities, difference, requests, tokens }: SweepView): r
 
 function differenceFact(name: string, difference: Difference | null): Fact {
   const explains =
-    "Routed minus direct, within pairs sent at the same time: the median and its 95 % interval.";
+    "Routed minus direct at light load, within pairs sent at the same time: the median and its 95 % interval.";
   if (difference === null) return [name, NOTHING, `${explains} Too few pairs so far.`];
   const { median, low, high, pairs } = difference;
   return [

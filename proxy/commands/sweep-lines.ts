@@ -73,12 +73,8 @@ function plannedLine(event: SweepEvent & { kind: "planned" }): string {
 /** One point as a row under {@link HEAD}. */
 export function pointLine(point: Point): string {
   const ms = (value: number | null): string => (value === null ? "—" : `${value.toFixed(1)} ms`);
-  const load =
-    point.mode === "closed"
-      ? `c=${point.concurrency}`
-      : `${Number((point.offeredRatePerSecond ?? 0).toPrecision(3))}/s`;
   const cells = [
-    load,
+    loadOf(point),
     point.completedRatePerSecond.toFixed(2),
     point.outputTokensPerSecond.toFixed(0),
     ms(point.ttftMs.p50),
@@ -91,6 +87,13 @@ export function pointLine(point: Point): string {
   if (!point.valid) return `${row}  invalid: ${point.invalidBecause}`;
   const words = point.flags.filter((flag) => flag !== "undecided");
   return words.length === 0 ? row : `${row}  ${words.join(", ")}`;
+}
+
+/** `c=16` of a closed loop, `23.1/s` of an open one. */
+export function loadOf({ mode, concurrency, offeredRatePerSecond }: Point): string {
+  return mode === "closed"
+    ? `c=${concurrency}`
+    : `${Number((offeredRatePerSecond ?? 0).toPrecision(3))}/s`;
 }
 
 function minutes(ms: number): string {

@@ -7,7 +7,7 @@ import type { SweepEvent } from "../../load/sweep/events.ts";
 import type { Difference, SweepRequest, SweepView } from "../synthetic/sweep-view.ts";
 import { CommandError, EXIT, type ExitStatus } from "./exit.ts";
 import type { SweepFlags } from "./sweep.ts";
-import { type Lines, plainLines } from "./sweep-lines.ts";
+import { type Lines, loadOf, plainLines } from "./sweep-lines.ts";
 import { type Outputs, statusOf, writeReports } from "./sweep-outputs.ts";
 import { verdictEvents, verdictLines } from "./verdict-lines.ts";
 import { shellLine } from "./shell-line.ts";
@@ -155,12 +155,17 @@ class ViewReader {
     this.#say({ kind: "shape-started", atMs: systemClock.nowMs(), shape, index, of });
   }
 
-  #tellDifference({ difference, path }: SweepView): void {
+  #tellDifference({ difference, finished, path }: SweepView): void {
     if (path !== "both") return;
-    const { ttftMs = null, tpotMs = null, e2eMs = null } = difference ?? {};
+    const { ttftMs = null, tpotMs = null, e2eMs = null, dearer = [] } = difference ?? {};
     this.#lines.data(
       `\nrouted − direct: TTFT ${spoken(ttftMs)} · TPOT ${spoken(tpotMs)} · E2E ${spoken(e2eMs)}`,
     );
+    const first = finished.find(({ point }) => point.pointId === dearer[0]);
+    if (first !== undefined)
+      this.#lines.data(
+        `from ${loadOf(first.point)} on it adds more: TTFT ${spoken(first.difference?.ttftMs ?? null)}`,
+      );
   }
 }
 

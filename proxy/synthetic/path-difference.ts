@@ -1,7 +1,8 @@
 import { type Exchange, tpotMs } from "../../engines/exchange.ts";
 import { percentileInterval } from "../../load/statistics/order-interval.ts";
 import { ascending, percentile } from "../../load/statistics/percentile.ts";
-import type { Difference, PathDifference } from "./sweep-view.ts";
+import { countsInWhole, type EndedPoint, lightDifference } from "./light-difference.ts";
+import type { Difference, OverallDifference, PathDifference } from "./sweep-view.ts";
 
 /** A pair of one point, in ms. */
 interface Pair {
@@ -11,10 +12,6 @@ interface Pair {
 
 /** Pairs of one point that are kept: the interval hardly narrows beyond. */
 const PAIRS_MAX = 5_000;
-/** Half width of a 95 % interval in standard errors. */
-const Z = 1.96;
-/** An interval that is no wider than a clock can tell must not outweigh all others. */
-const HALF_WIDTH_MS_MIN = 0.001;
 
 const METRICS = ["ttftMs", "tpotMs", "e2eMs"] as const;
 type Metric = (typeof METRICS)[number];
@@ -22,6 +19,7 @@ type Metric = (typeof METRICS)[number];
 /** Takes in pairs of requests, one straight and one through the proxy, and says what the second way adds. */
 export class PathDifferences {
   readonly #points = new Map<string, Record<Metric, Pair[]>>();
+  readonly #ended: EndedPoint[] = [];
 
   /** Both of a pair ended; one that did not complete tells of no latency, and its pair of no difference. */
   add(pointId: string, direct: Exchange, routed: Exchange): void {
@@ -41,15 +39,20 @@ export class PathDifferences {
     return pairs === undefined ? null : complete((metric) => differenceOf(pairs[metric]));
   }
 
-  /**
-   * All points together, each with the weight its interval deserves: a quiet point knows the proxy's cost to microseconds, one
-   * near saturation does not, and a plain pool would drown the first in the second. The cost may grow with the load, so what
-   * points differ by beyond their own intervals widens the interval of the whole (random effects: DerSimonian and Laird,
-   * Controlled Clinical Trials 7, 1986).
-   */
-  overall(): PathDifference | null {
-    return complete((metric) =>
-      weighted([...this.#points.values()].map((pairs) => differenceOf(pairs[metric]))),
+  /** A point has ended: from now on it counts in the whole, if it says anything of the proxy. */
+  ended(point: EndedPoint): void {
+    if (countsInWhole(point)) this.#ended.push(point);
+  }
+
+  /** What the proxy adds while neither it nor the engine is pressed; `null` before any point says. */
+  overall(): OverallDifference | null {
+    return lightDifference(
+      this.#ended
+        .toSorted((a, b) => a.inFlightMean - b.inFlightMean)
+        .flatMap(({ pointId }) => {
+          const difference = this.of(pointId);
+          return difference === null ? [] : [{ pointId, difference }];
+        }),
     );
   }
 }
@@ -77,50 +80,6 @@ export function differenceOf(pairs: readonly Pair[]): Difference | null {
     direct: medianOf("direct"),
     routed: medianOf("routed"),
   };
-}
-
-function weighted(points: readonly (Difference | null)[]): Difference | null {
-  const known = points.flatMap((point) =>
-    point === null || point.high === null ? [] : [{ ...point, high: point.high }],
-  );
-  if (known.length === 0) return null;
-  const variances = known.map(
-    ({ low, high }) => (Math.max((high - low) / 2, HALF_WIDTH_MS_MIN) / Z) ** 2,
-  );
-  const between = varianceBetween(
-    known.map(({ median }) => median),
-    variances,
-  );
-  const weights = variances.map((variance) => 1 / (variance + between));
-  const total = sumOf(weights);
-  const mean = (of: (point: Difference) => number): number =>
-    known.reduce((sum, point, index) => sum + (weights[index] ?? 0) * of(point), 0) / total;
-  const median = mean((point) => point.median);
-  const half = Z / Math.sqrt(total);
-  return {
-    median,
-    low: median - half,
-    high: median + half,
-    pairs: known.reduce((sum, point) => sum + point.pairs, 0),
-    direct: mean((point) => point.direct),
-    routed: mean((point) => point.routed),
-  };
-}
-
-/** By how much more points differ than their own intervals explain, as a variance. */
-function varianceBetween(medians: readonly number[], variances: readonly number[]): number {
-  const weights = variances.map((variance) => 1 / variance);
-  const total = sumOf(weights);
-  const mean = sumOf(medians.map((median, index) => median * (weights[index] ?? 0))) / total;
-  const spread = sumOf(
-    medians.map((median, index) => (weights[index] ?? 0) * (median - mean) ** 2),
-  );
-  const scale = total - sumOf(weights.map((weight) => weight ** 2)) / total;
-  return scale <= 0 ? 0 : Math.max(0, (spread - (medians.length - 1)) / scale);
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function complete(of: (metric: Metric) => Difference | null): PathDifference | null {

@@ -6,6 +6,7 @@ import type { SweepOrder } from "./sweep-order.ts";
 import type {
   CoTraffic,
   GuardReading,
+  OverallDifference,
   PathDifference,
   SweepPoint,
   SweepRequest,
@@ -42,7 +43,7 @@ export class SweepBook {
   #estimateMs: number;
   #remainingMs: number | null = null;
   #progress: PointProgress | null = null;
-  #difference: PathDifference | null = null;
+  #difference: OverallDifference | null = null;
   readonly #finished: SweepPoint[] = [];
   readonly #capacities: (Capacity & { readonly shape: string })[] = [];
   readonly #shapes: ShapeSummary[] = [];
@@ -93,7 +94,7 @@ export class SweepBook {
   }
 
   /** What the pairs of a finished point say. */
-  compare(pointId: string, point: PathDifference | null, overall: PathDifference | null): void {
+  compare(pointId: string, point: PathDifference | null, overall: OverallDifference | null): void {
     const at = this.#finished.findLastIndex((finished) => finished.point.pointId === pointId);
     const finished = this.#finished[at];
     if (finished !== undefined) this.#finished[at] = { ...finished, difference: point };

@@ -94,13 +94,14 @@ async function sweep(): Promise<SweepSummary | null> {
 }
 
 function tell(event: SweepEvent, differences: PathDifferences): void {
-  if (event.kind === "point-finished" && setup.paired) {
-    const { pointId } = event.point;
-    const point = differences.of(pointId);
-    say({ kind: "difference", pointId, point, overall: differences.overall() });
-  }
   // The summary comes with "done": once is enough.
   if (event.kind !== "ended") say({ kind: "event", event });
+  if (event.kind !== "point-finished" || !setup.paired) return;
+  // After its point: whoever hears it must know what it is of.
+  const { pointId } = event.point;
+  differences.ended(event.point);
+  const point = differences.of(pointId);
+  say({ kind: "difference", pointId, point, overall: differences.overall() });
 }
 
 function open({ labelHeader, ...path }: PathSetup, refused: readonly string[]): HttpTarget {

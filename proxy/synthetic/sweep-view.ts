@@ -114,8 +114,8 @@ export interface SweepView extends SweepRow {
   readonly capacities: readonly (Capacity & { readonly shape: string })[];
   /** Shapes that are done. */
   readonly shapeSummaries: readonly ShapeSummary[];
-  /** Routed minus direct over the whole sweep; `null` unless both paths were taken and enough pairs ended. */
-  readonly difference: PathDifference | null;
+  /** Routed minus direct at light load; `null` unless both paths were taken and enough pairs ended. */
+  readonly difference: OverallDifference | null;
   readonly warnings: readonly string[];
   /** Where its run folder lies; `null` when the proxy keeps nothing on disk. */
   readonly directory: string | null;
@@ -151,6 +151,14 @@ export interface PathDifference {
   readonly ttftMs: Difference | null;
   readonly tpotMs: Difference | null;
   readonly e2eMs: Difference | null;
+}
+
+/** What the proxy adds while it is not pressed: the points that agree, from the lightest on, as one. */
+export interface OverallDifference extends PathDifference {
+  /** The points it is of, lightest first. */
+  readonly points: readonly string[];
+  /** Heavier ones, from the first on at which it adds more: each has its own difference. */
+  readonly dearer: readonly string[];
 }
 
 /** Median of the differences within pairs, with its 95 % interval from order statistics. */

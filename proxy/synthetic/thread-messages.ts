@@ -4,7 +4,7 @@ import type { WorkerSetup } from "../../load/generator/worker-messages.ts";
 import type { Subject, SweepSummary } from "../../load/results/summary.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
 import type { SweepPlan } from "../../load/sweep/plan.ts";
-import type { PathDifference } from "./sweep-view.ts";
+import type { OverallDifference, PathDifference } from "./sweep-view.ts";
 
 /** One way to the replica, as plain data: a thread opens it again. */
 export interface PathSetup extends WorkerSetup {
@@ -38,12 +38,12 @@ export interface ToSweep {
 /** From the thread. */
 export type FromSweep =
   | { readonly kind: "event"; readonly event: SweepEvent }
-  /** What the pairs of a point, just finished, say; and all points together. */
+  /** What the pairs of a point, just finished, say; and the light points together. */
   | {
       readonly kind: "difference";
       readonly pointId: string;
       readonly point: PathDifference | null;
-      readonly overall: PathDifference | null;
+      readonly overall: OverallDifference | null;
     }
   | { readonly kind: "traffic"; readonly batch: SyntheticBatch }
   /** A cap of the sweep was reached; it stops itself. */

@@ -1,3 +1,4 @@
+import { differenceBench } from "./difference.ts";
 import { generatorBench } from "./generator.ts";
 import { methodBench } from "./method.ts";
 import { modelBench } from "./model.ts";
@@ -7,6 +8,7 @@ import { telemetryBench } from "./telemetry.ts";
 
 /** `npm run bench [-- NAME …]`: prints tables; asserts nothing. */
 const benches: Readonly<Record<string, (flags: readonly string[]) => Promise<void>>> = {
+  difference: differenceBench,
   generator: generatorBench,
   method: methodBench,
   model: modelBench,

@@ -18,12 +18,23 @@ export async function startEngineProcess({
   port = 0,
   speed = 1,
   seed = 1,
+  more = [],
 }: {
   readonly port?: number;
   readonly speed?: number;
   readonly seed?: number;
+  /** Further flags of `pitot sim`. */
+  readonly more?: readonly string[];
 } = {}): Promise<EngineProcess> {
-  const flags = ["--listen", `127.0.0.1:${port}`, "--speed", String(speed), "--seed", String(seed)];
+  const flags = [
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--speed",
+    String(speed),
+    "--seed",
+    String(seed),
+    ...more,
+  ];
   const child = spawn(process.execPath, [CLI, "sim", "--model", MODEL, ...flags], {
     stdio: ["ignore", "ignore", "pipe"],
   });

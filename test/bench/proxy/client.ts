@@ -3,6 +3,10 @@ import { connect, type Socket } from "node:net";
 /** What one load showed at the client. */
 export interface Seen {
   readonly firstByteMs: number[];
+  /** Until the first event of a stream: some engines send their headers long before. */
+  readonly firstEventMs: number[];
+  /** From there to the end of the answer. */
+  readonly restMs: number[];
   readonly gapMs: number[];
   /** Requests whose whole answer came. */
   ended: number;
@@ -10,10 +14,11 @@ export interface Seen {
 }
 
 export function nothingSeen(): Seen {
-  return { firstByteMs: [], gapMs: [], ended: 0, failed: 0 };
+  return { firstByteMs: [], firstEventMs: [], restMs: [], gapMs: [], ended: 0, failed: 0 };
 }
 
 const END = Buffer.from("0\r\n\r\n");
+const EVENT = Buffer.from("data: ");
 
 /**
  * An HTTP client that costs next to nothing: a raw socket a request at a time, bytes looked at only for the end of the
@@ -34,11 +39,13 @@ export class RawClient {
     await new Promise<void>((resolve) => {
       const startedMs = performance.now();
       let lastMs = 0;
+      let eventMs = 0;
       let left = -1;
       const done = (ok: boolean): void => {
         socket.removeAllListeners("data").removeAllListeners("close");
         if (ok) {
           seen.ended++;
+          if (eventMs > 0) seen.restMs.push(lastMs - eventMs);
           this.#idle.push(socket);
         } else {
           seen.failed++;
@@ -60,6 +67,10 @@ export class RawClient {
           if (left >= 0) left -= bytes.length;
         }
         lastMs = nowMs;
+        if (eventMs === 0 && bytes.includes(EVENT)) {
+          eventMs = nowMs;
+          seen.firstEventMs.push(nowMs - startedMs);
+        }
         if (left === 0 || (left < 0 && endsStream(bytes))) done(true);
       });
       socket.write(body);

@@ -56,12 +56,17 @@ describe("a sweep of a drained replica, both ways", () => {
       "minimum",
     ]);
     expect(view.summary?.runId).toBe(id);
-    const { ttftMs } = view.difference!;
+    const [warmUp, minimum] = view.finished;
+    const { ttftMs } = minimum!.difference!;
     expect(ttftMs!.pairs).toBeGreaterThan(10);
     expect(ttftMs!.low).toBeLessThanOrEqual(ttftMs!.median);
     expect(ttftMs!.high).toBeGreaterThanOrEqual(ttftMs!.median);
     // What goes through the proxy travels over one more hop, of this very machine.
     expect(ttftMs!.median).toBeGreaterThan(0);
+    // A machine that is busy with other tests may have been the limit itself, which says nothing of the proxy.
+    const { points = [] } = view.difference ?? {};
+    expect(points.includes(minimum!.point.pointId)).toBe(minimum!.point.valid);
+    expect(points).not.toContain(warmUp!.point.pointId);
     expect(readdirSync(join(data, "runs", id)).sort()).toEqual([
       "embedded.json",
       "events.jsonl",
