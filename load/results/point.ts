@@ -53,6 +53,11 @@ export interface ObjectiveVerdict {
   readonly verdict: Verdict;
   readonly n: number;
   readonly violations: number;
+  /**
+   * Share of violations as if exactly the planned load had come: `violations / n`, less what more or fewer arrivals than
+   * planned did to it, where that can be told.
+   */
+  readonly share: number;
   /** Independent requests `n` is worth, for the bounds: neighbours wait in the same queue. */
   readonly effectiveN: number;
   /** One-sided Clopper–Pearson bounds of the share of violations. */

@@ -68,8 +68,8 @@ export const quantities: readonly Quantity[] = [
     of({ verdicts }) {
       const judged = verdicts.find(({ objective }) => objective.startsWith("goodput("));
       if (judged === undefined || judged.n === 0) return null;
-      const { n, violations, shareLow, shareHigh } = judged;
-      return { value: 1 - violations / n, low: 1 - shareHigh, high: 1 - shareLow, n };
+      const { n, share, shareLow, shareHigh } = judged;
+      return { value: 1 - share, low: 1 - shareHigh, high: 1 - shareLow, n };
     },
   },
 ];

@@ -29,7 +29,8 @@ export function batchesOf(values: ArrayLike<number>): readonly number[] | null {
   return neighbourCorrelation(ten) > CORRELATION_MAX ? split(values, BATCHES_CORRELATED) : ten;
 }
 
-function split(values: ArrayLike<number>, count: number): readonly number[] {
+/** Means of `count` batches of nearly equal length. */
+export function split(values: ArrayLike<number>, count: number): readonly number[] {
   return Array.from({ length: count }, (_, batch) => {
     const from = Math.floor((batch * values.length) / count);
     const to = Math.floor(((batch + 1) * values.length) / count);
@@ -54,7 +55,8 @@ export function variance(values: ArrayLike<number>): number {
   return sum / (values.length - 1);
 }
 
-function neighbourCorrelation(values: readonly number[]): number {
+/** Lag-one autocorrelation. */
+export function neighbourCorrelation(values: readonly number[]): number {
   const mean = average(values);
   const spread = variance(values) * (values.length - 1);
   if (spread === 0) return 0;

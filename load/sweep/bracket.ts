@@ -1,4 +1,6 @@
 import type { Point, Verdict } from "../results/point.ts";
+import { clopperPearson } from "../statistics/binomial.ts";
+import { LOOK_CONFIDENCE } from "./verdict.ts";
 
 /** What the points of one objective say about its capacity. */
 export interface Bracket {
@@ -25,20 +27,39 @@ export interface Tried {
   readonly allowed: number;
 }
 
-/** Rates held for an objective. A saturated rate cannot be held for good, whatever it showed: it never passes. */
+/**
+ * Rates held for an objective, ascending; windows at one rate are one sample, as long as all of them. A saturated rate
+ * cannot be held for good, whatever it showed: it never passes.
+ */
 export function triedOf(points: readonly Point[], objective: string): readonly Tried[] {
-  const tried: Tried[] = [];
+  const byRate = new Map<number, Tried>();
   for (const point of points) {
     const found = point.verdicts.find((verdict) => verdict.objective === objective);
     if (point.offeredRatePerSecond === null || found === undefined || !point.valid) continue;
-    const verdict = found.verdict === "pass" && point.saturated ? "undecided" : found.verdict;
-    const insisted = point.stage === "refine";
-    const { n, violations, effectiveN, shareAllowed: allowed } = found;
-    const share = n === 0 ? 0 : violations / n;
+    const { share, effectiveN, shareAllowed: allowed } = found;
     const ratePerSecond = point.offeredRatePerSecond;
-    tried.push({ ratePerSecond, verdict, insisted, share, effectiveN, allowed });
+    const one: Tried = {
+      ratePerSecond,
+      verdict: found.verdict === "pass" && point.saturated ? "undecided" : found.verdict,
+      insisted: point.stage === "refine",
+      share,
+      effectiveN,
+      allowed,
+    };
+    const before = byRate.get(ratePerSecond);
+    byRate.set(ratePerSecond, before === undefined ? one : together(before, one));
   }
-  return tried.sort((a, b) => a.ratePerSecond - b.ratePerSecond);
+  return [...byRate.values()].sort((a, b) => a.ratePerSecond - b.ratePerSecond);
+}
+
+/** What two windows at one rate say together. Two that agree need no more proof. */
+function together(a: Tried, b: Tried): Tried {
+  const effectiveN = a.effectiveN + b.effectiveN;
+  const share = (a.share * a.effectiveN + b.share * b.effectiveN) / effectiveN;
+  const { lower, upper } = clopperPearson(share * effectiveN, effectiveN, LOOK_CONFIDENCE);
+  const pooled = lower > a.allowed ? "fail" : upper <= a.allowed ? "pass" : "undecided";
+  const verdict = a.verdict === b.verdict && a.verdict !== "undecided" ? a.verdict : pooled;
+  return { ...a, verdict, insisted: a.insisted || b.insisted, share, effectiveN };
 }
 
 /**

@@ -8,16 +8,21 @@ const HEADROOM = 0.9;
 
 /**
  * What the points say about the highest rate that meets an objective. Never more than was shown: an end that was not
- * found is open, and said to be.
+ * found is open, and said to be. `ratioWanted`: how far apart the ends of the interval may be; `Infinity` where nobody asked.
  */
-export function capacityOf(objective: Objective, points: readonly Point[]): Capacity {
+export function capacityOf(
+  objective: Objective,
+  points: readonly Point[],
+  ratioWanted: number,
+): Capacity {
   const tried = triedOf(points, objective.text);
   const { pass, fail, open } = bracketOf(tried);
   const rates = { passRatePerSecond: pass, failRatePerSecond: fail };
   const about = { objective: objective.text, ...rates };
   const lowest = tried[0];
   if (pass !== null && fail !== null) {
-    return { ...about, verdict: "bounded", sentence: `${range(pass, fail)} requests/s` };
+    const width = fail / pass <= ratioWanted ? "" : ` (${apart(fail / pass, ratioWanted)})`;
+    return { ...about, verdict: "bounded", sentence: `${range(pass, fail)} requests/s${width}` };
   }
   if (pass !== null) {
     const beyond = open.length === 0 ? "" : `; ${open.map(short).join(", ")}/s stayed undecided`;
@@ -52,6 +57,12 @@ function alone(points: readonly Point[]): string {
   if (ttft === null) return "";
   const then = tpot === null ? "" : ` and ${tpot.toFixed(1)} ms a token`;
   return ` (a request alone takes ${ttft.toFixed(0)} ms to its first token${then})`;
+}
+
+/** An interval wider than asked for, because time or probes ran out first, is said to be. */
+function apart(ratio: number, wanted: number): string {
+  const percent = (part: number): string => `${((part - 1) * 100).toPrecision(2)} %`;
+  return `${percent(ratio)} apart, ${percent(wanted)} wanted`;
 }
 
 /** `6.4–6.7`. */

@@ -32,7 +32,7 @@ export function summariseLatency(values: readonly number[]): LatencySummary {
   const censored = n - finite.length;
   const at = (q: number): number | null =>
     n < samplesNeeded(q) ? null : bounded(percentile(sorted, q));
-  const worth = n / designEffect(values.map((value) => Math.min(value, Number.MAX_SAFE_INTEGER)));
+  const worth = n / designEffect(values, sorted);
   const median = percentileInterval(sorted, 0.5, worth);
   const p95 = percentileInterval(sorted, 0.95, worth);
   return {

@@ -12,7 +12,7 @@ import { isHopeless, judge, LOOK_CONFIDENCE } from "./verdict.ts";
 export type PhaseStep = "go-on" | "stop-sending" | "cut";
 
 /** Each look at an undecided point comes after this many times the window of the last. */
-const LOOK_GROWTH = 2;
+const LOOK_GROWTH = 1.5;
 /** An open loop's TPOT need only be known roughly; a closed loop's throughput is what its level is for. */
 const OPEN_PRECISION_FACTOR = 2;
 /** Between looks for enough precision; they cost a pass over the samples. */
@@ -145,9 +145,14 @@ export class PointPhases {
     const samples = this.#record.samples
       .filter((sample) => this.covers(sample))
       .sort((a, b) => a.plannedMs - b.plannedMs);
-    const fellBehind = this.#fellBehind(this.windowFromMs, this.windowToMs);
+    const judged = {
+      samples,
+      fellBehind: this.#fellBehind(this.windowFromMs, this.windowToMs),
+      confidence: LOOK_CONFIDENCE,
+      meanGapMs: this.#record.meanGapMs,
+    };
     const open = stop.decide
-      .map((objective) => judge(objective, { samples, fellBehind, confidence: LOOK_CONFIDENCE }))
+      .map((objective) => judge(objective, judged))
       .filter(({ verdict }) => verdict === "undecided");
     const windowMs = this.windowToMs - this.windowFromMs;
     const longer = stop.windowMsMax / windowMs;

@@ -26,8 +26,15 @@ export class PointRecord {
   #openBefore = 0;
   readonly #open = new Map<number, number>();
 
-  constructor(startedMs: number) {
+  /**
+   * Between requests on average as planned; `null` in a closed loop and in conversations, where answers decide when the
+   * next ones come.
+   */
+  meanGapMs: number | null;
+
+  constructor(startedMs: number, meanGapMs: number | null) {
     this.startedMs = startedMs;
+    this.meanGapMs = meanGapMs;
   }
 
   send(plannedMs: number, nowMs: number): void {

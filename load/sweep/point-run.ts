@@ -58,7 +58,7 @@ const RAMP_SHARE_MAX = 0.75;
 export async function runPoint(options: PointRunOptions): Promise<Point | null> {
   const { task, target, clock, prompts, runId, seed, health, signal } = options;
   const startedMs = clock.nowMs();
-  const record = new PointRecord(startedMs);
+  const record = new PointRecord(startedMs, meanGapMsOf(task));
   const phases = new PointPhases(task, record);
   const [sending, finishing] = [new AbortController(), new AbortController()];
   const stopAll = (): void => {
@@ -94,7 +94,7 @@ export async function runPoint(options: PointRunOptions): Promise<Point | null> 
       record.end(exchange, lagMs, prompt);
       options.onExchange(exchange, lagMs);
     },
-    ...(prompts.follow === undefined ? {} : { follow: prompts.follow.bind(prompts) }),
+    follow: followUps(prompts, record),
   });
   stopTicking();
   phases.close(clock.nowMs() - startedMs, clock.nowMs());
@@ -111,6 +111,22 @@ export async function runPoint(options: PointRunOptions): Promise<Point | null> 
     reading,
     ceilingEventsPerSecond: options.ceilingEventsPerSecond,
   });
+}
+
+function meanGapMsOf({ load }: PointTask): number | null {
+  return load.mode === "open" ? 1000 / load.ratePerSecond : null;
+}
+
+/** Further turns come when answers do: from the first one on, arrivals are not the planned ones alone. */
+function followUps(
+  prompts: Prompts,
+  record: PointRecord,
+): (exchange: Exchange, prompt: Prompt) => FollowUp | null {
+  return (exchange, prompt) => {
+    const next = prompts.follow?.(exchange, prompt) ?? null;
+    if (next !== null) record.meanGapMs = null;
+    return next;
+  };
 }
 
 function ticks(clock: Clock, tick: () => void): Cancel {

@@ -9,12 +9,16 @@ export function summariseShape(state: ShapeState): ShapeSummary {
   const { plan, workload, points } = state;
   const measured = points.filter(({ stage }) => stage !== "warm-up");
   const alone = measured.find(({ stage }) => stage === "minimum");
+  // Rates somebody gave were not searched for: how far apart they are is theirs.
+  const ratioWanted = plan.rates.length > 0 ? Infinity : plan.preset.refine.ratio;
   const hasRates = measured.some(({ mode }) => mode === "open");
   return {
     shape: workload.name,
     skippedBecause: null,
     points: measured,
-    capacities: hasRates ? plan.objectives.map((objective) => capacityOf(objective, measured)) : [],
+    capacities: hasRates
+      ? plan.objectives.map((objective) => capacityOf(objective, measured, ratioWanted))
+      : [],
     minimum: {
       ttftMs: alone?.ttftMs.p50 ?? null,
       tpotMs: alone?.tpotMs.p50 ?? null,

@@ -95,7 +95,7 @@ function judged(
   const isOpen = task.load.mode === "open";
   const behind = isOpen && fellBehind(record, phases.windowFromMs, phases.windowToMs);
   const confidence = task.stop.decide.length > 0 ? LOOK_CONFIDENCE : SINGLE_CONFIDENCE;
-  const about = { samples, fellBehind: behind, confidence };
+  const about = { samples, fellBehind: behind, confidence, meanGapMs: record.meanGapMs };
   return objectives.map((objective) => judge(objective, about));
 }
 

@@ -1,25 +1,36 @@
 import type { ObjectiveVerdict } from "../results/point.ts";
 import { clopperPearson } from "../statistics/binomial.ts";
-import { designEffects, designEffectsOfShare, effectiveSize } from "../statistics/design-effect.ts";
+import {
+  type DependentMean,
+  dependentMean,
+  effectiveSize,
+  meanOfRanks,
+} from "../statistics/design-effect.ts";
 import type { Objective } from "./objective.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 
 /**
  * One-sided confidence of a single verdict. A point is looked at several times while it is extended, and a capacity has
- * two ends: at 99.5 % each look, all of them together still keep 95 %.
+ * two ends: at 99.7 % each look, all of them together still keep 95 %.
  */
-export const LOOK_CONFIDENCE = 0.995;
+export const LOOK_CONFIDENCE = 0.997;
+/** Of a pass at a point that was looked at once. A fail stays strict: one long queue in a short window is easily taken for it. */
+export const SINGLE_CONFIDENCE = 0.98;
 
 /**
  * Fewer independent requests than this and the window is so short against the queue's memory that how much they depend
- * on each other cannot be told from it either.
+ * on each other cannot be told from it either. A queue that started empty and still fills hides violations, never makes
+ * them: against a rate fewer will do.
  */
-const EFFECTIVE_MIN = 40;
+const EFFECTIVE_MIN_PASS = 40;
+const EFFECTIVE_MIN_FAIL = 10;
+/** Batches that resemble each other more than this say that the window is short against the queue's memory. */
+const CORRELATION_MAX = 0.5;
+/** So many independent violations, and as many that are none, tell by themselves how much they depend on each other. */
+const ENOUGH = 20;
 
 /** Stands for "never" among ratios that are sorted and subtracted. */
 const NEVER = 1e12;
-/** Of a pass at a point that was looked at once. A fail stays strict: one long queue in a short window is easily taken for it. */
-export const SINGLE_CONFIDENCE = 0.98;
 
 /** Requests an objective is judged by. */
 export interface Judged {
@@ -28,41 +39,68 @@ export interface Judged {
   readonly samples: readonly Sample[];
   /** The engine fell behind while they were sent: whatever they waited, those after them wait longer. */
   readonly fellBehind: boolean;
+  /** Between them on average as planned; `null` where that is not known, because answers decide when the next ones come. */
+  readonly meanGapMs: number | null;
 }
 
 /** Whether at least the objective's share of these requests met it. */
 export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
-  const { confidence } = judged;
-  const ratios = Float64Array.from(
-    judged.samples.map((sample) => worstRatio(objective, sample)).filter((ratio) => ratio !== null),
-  );
+  const { confidence, fellBehind, samples } = judged;
+  const all = samples.map((sample) => worstRatio(objective, sample));
+  const ratios = Float64Array.from(all.filter((ratio) => ratio !== null));
   const n = ratios.length;
   const over = ratios.map((ratio) => (ratio > 1 ? 1 : 0));
   const violations = over.reduce((sum, one) => sum + one, 0);
-  // Violations come in clusters, of which a short window may hold one: then the latencies tell what the count hides.
-  const [counts, latencies] = [designEffectsOfShare(over), designEffects(ratios)];
-  const share = n === 0 ? 0 : violations / n;
+  const { mean, effect, effectWithin, freedom, correlation } = shareOf(over, ratios, {
+    atMs: Float64Array.from(samples, ({ plannedMs }) => plannedMs),
+    // Where some have no such latency the gaps between those that do are not the planned ones.
+    meanGapMs: n === all.length ? judged.meanGapMs : null,
+  });
+  const share = Math.min(1, Math.max(0, mean));
   const shareAllowed = 1 - objective.share;
-  const lasting = Math.max(counts.lasting, latencies.lasting);
-  const effectiveN = effectiveSize(n, lasting, confidence);
-  const { upper } = clopperPearson(share * effectiveN, effectiveN, confidence);
-  // A queue that started empty and is still filling hides violations, never makes them: against a rate its slow growth
-  // need not be held, in favour of one it must.
-  const within = Math.max(counts.within, latencies.within);
-  const filling = effectiveSize(n, within, LOOK_CONFIDENCE);
-  const { lower } = clopperPearson(share * filling, filling, LOOK_CONFIDENCE);
-  const isFailing = lower > shareAllowed || (judged.fellBehind && share > shareAllowed);
-  const isPassing = upper <= shareAllowed && effectiveN >= Math.min(EFFECTIVE_MIN, n);
+  const bounds = (level: number, by: number): { n: number; lower: number; upper: number } => {
+    const worth = effectiveSize(n, { effect: by, freedom }, level);
+    return { n: worth, ...clopperPearson(share * worth, worth, level) };
+  };
+  const [against, inFavour] = [bounds(LOOK_CONFIDENCE, effectWithin), bounds(confidence, effect)];
+  const isLong = correlation <= CORRELATION_MAX;
+  const isFailing =
+    (fellBehind && share > shareAllowed) ||
+    (against.lower > shareAllowed && against.n >= Math.min(EFFECTIVE_MIN_FAIL, n));
+  const isPassing =
+    isLong && inFavour.upper <= shareAllowed && inFavour.n >= Math.min(EFFECTIVE_MIN_PASS, n);
   return {
     objective: objective.text,
     verdict: isFailing ? "fail" : isPassing ? "pass" : "undecided",
     n,
     violations,
-    effectiveN,
-    shareLow: lower,
-    shareHigh: upper,
+    share,
+    effectiveN: inFavour.n,
+    shareLow: against.lower,
+    shareHigh: inFavour.upper,
     shareAllowed,
   };
+}
+
+/**
+ * The share of ones and what it is worth. A window with enough clusters of violations speaks for itself, and may be
+ * relieved of what chance did to its arrivals. With few of them both would be guesses: then the latencies' own dependence
+ * counts where it is larger, and the share is the plain one.
+ */
+function shareOf(
+  over: Float64Array,
+  ratios: Float64Array,
+  { atMs, meanGapMs }: { readonly atMs: Float64Array; readonly meanGapMs: number | null },
+): DependentMean {
+  const plain = dependentMean(over, null);
+  const rarer = Math.min(plain.mean, 1 - plain.mean);
+  if ((rarer * over.length) / plain.effect >= ENOUGH) {
+    return meanGapMs === null ? plain : dependentMean(over, { atMs, meanGapMs });
+  }
+  const ranks = meanOfRanks(ratios);
+  const { mean } = plain;
+  const correlation = Math.max(plain.correlation, ranks.correlation);
+  return ranks.effect > plain.effect ? { ...ranks, mean, correlation } : { ...plain, correlation };
 }
 
 /** Not before a quarter of the time there is has shown it: shares of a short window wander. */
@@ -73,9 +111,9 @@ const HOPELESS_LONGER_MAX = 4;
  * observed share shrinks with the root of the time, and even then reaches over what is allowed.
  */
 export function isHopeless(verdict: ObjectiveVerdict, longer: number): boolean {
-  const { n, violations, shareLow, shareHigh, shareAllowed } = verdict;
-  if (n === 0 || longer > HOPELESS_LONGER_MAX) return false;
-  const share = violations / n;
+  const { share, shareLow, shareHigh, shareAllowed, effectiveN } = verdict;
+  // So few independent requests say nothing of how many there will be.
+  if (effectiveN < EFFECTIVE_MIN_FAIL || longer > HOPELESS_LONGER_MAX) return false;
   const distance = Math.abs(share - shareAllowed);
   const reach = share > shareAllowed ? share - shareLow : shareHigh - share;
   return reach / Math.sqrt(longer) > distance;

@@ -43,6 +43,7 @@ export class ScriptedEngine implements Target {
   inFlightMax = 0;
   readonly #options: ScriptedOptions;
   readonly #queue: Waiting[] = [];
+  readonly #bySignal = new WeakMap<AbortSignal, Set<Waiting>>();
   #head = 0;
   #busy = false;
 
@@ -52,6 +53,7 @@ export class ScriptedEngine implements Target {
 
   send(prompt: PlannedPrompt, signal: AbortSignal): Promise<Exchange> {
     return new Promise((resolve) => {
+      const under = this.#under(signal);
       const waiting: Waiting = {
         prompt,
         sentMs: this.#options.clock.nowMs(),
@@ -59,24 +61,34 @@ export class ScriptedEngine implements Target {
         gone: false,
         resolve: (exchange) => {
           this.inFlight--;
-          signal.removeEventListener("abort", abort);
+          under.delete(waiting);
           resolve(exchange);
         },
       };
-      const abort = (): void => {
-        if (waiting.gone) return;
-        waiting.gone = true;
-        waiting.resolve(this.#record(waiting, { kind: "cancelled", phase: "waiting" }, []));
-      };
+      under.add(waiting);
       this.inFlight++;
       this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
-      signal.addEventListener("abort", abort, { once: true });
       if ((this.#options.serviceMs ?? 0) === 0) this.#answer(waiting);
       else {
         this.#queue.push(waiting);
         this.#serve();
       }
     });
+  }
+
+  /** Requests one signal can cut. One listener for all of them: a hundred sweeps send millions. */
+  #under(signal: AbortSignal): Set<Waiting> {
+    const known = this.#bySignal.get(signal);
+    if (known !== undefined) return known;
+    const waiting = new Set<Waiting>();
+    this.#bySignal.set(signal, waiting);
+    signal.addEventListener("abort", () => {
+      for (const one of waiting) {
+        one.gone = true;
+        one.resolve(this.#record(one, { kind: "cancelled", phase: "waiting" }, []));
+      }
+    });
+    return waiting;
   }
 
   #serve(): void {

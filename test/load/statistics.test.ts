@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { exponential, normal, seededRandom } from "../../engines/random.ts";
-import { batchMeans } from "../../load/statistics/batch-means.ts";
+import { average, batchMeans, variance } from "../../load/statistics/batch-means.ts";
 import { betaCdf, betaQuantile, logGamma } from "../../load/statistics/beta.ts";
 import { binomialCdf, clopperPearson } from "../../load/statistics/binomial.ts";
-import { designEffect, effectiveSize } from "../../load/statistics/design-effect.ts";
+import { dependentMean, designEffect, effectiveSize } from "../../load/statistics/design-effect.ts";
 import { fitLine } from "../../load/statistics/line.ts";
 import { percentileInterval } from "../../load/statistics/order-interval.ts";
 import { ascending, percentile } from "../../load/statistics/percentile.ts";
@@ -133,7 +133,7 @@ describe("dependence", () => {
     const median = ascending(effects)[20]!;
     expect(median).toBeGreaterThan(12);
     expect(median).toBeLessThan(32);
-    expect(effectiveSize(8000, median, 0.95)).toBeLessThan(8000 / 12);
+    expect(effectiveSize(8000, { effect: median, freedom: 63 }, 0.95)).toBeLessThan(8000 / 12);
   });
 
   test("the naive interval of a mean misses the truth where batch means hold it", () => {
@@ -147,6 +147,61 @@ describe("dependence", () => {
     }
     expect(held / 200).toBeGreaterThan(0.88);
     expect(naive / 200).toBeLessThan(0.5);
+  });
+});
+
+/** Poisson requests at an M/D/1 queue: when each came and what it waited, in service times. */
+function queue(
+  load: number,
+  seed: number,
+  length: number,
+): { at: Float64Array; wait: Float64Array } {
+  const random = seededRandom(seed);
+  const [at, wait] = [new Float64Array(length), new Float64Array(length)];
+  let [now, waits] = [0, 0];
+  for (let index = 0; index < length; index++) {
+    const gap = exponential(random, 1 / load);
+    now += gap;
+    waits = Math.max(0, waits + 1 - gap);
+    at[index] = now;
+    wait[index] = waits;
+  }
+  return { at, wait };
+}
+
+describe("what chance did to the arrivals", () => {
+  const shares = (length: number) =>
+    Array.from({ length: 100 }, (_, seed) => {
+      const { at, wait } = queue(0.9, seed, length);
+      const over = wait.map((one) => (one > 3 ? 1 : 0));
+      const arrivals = { atMs: at, meanGapMs: 1 / 0.9 };
+      return [dependentMean(over, null), dependentMean(over, arrivals)] as const;
+    });
+
+  test("is most of the noise of a queue's waits: without it the same share is known from under half the requests", () => {
+    const found = shares(20_000);
+    const spread = (values: readonly number[]): number => variance(values);
+    const [plain, controlled] = [found.map(([a]) => a.mean), found.map(([, b]) => b.mean)];
+    expect(spread(controlled)).toBeLessThan(spread(plain) / 2);
+    expect(average(controlled)).toBeCloseTo(average(plain), 2);
+  });
+
+  test("is accounted for in what the share is worth, which then holds the true one as often as it says", () => {
+    const truth = average(shares(20_000).map(([, b]) => b.mean));
+    const held = shares(20_000).filter(([, { mean, effect, freedom }]) => {
+      const worth = effectiveSize(20_000, { effect, freedom }, 0.975);
+      const { lower, upper } = clopperPearson(mean * worth, worth, 0.975);
+      return lower <= truth && truth <= upper;
+    });
+    expect(held.length).toBeGreaterThanOrEqual(90);
+  });
+
+  test("is nothing where arrivals are evenly spaced, and nothing is taken for it", () => {
+    const { wait } = queue(0.9, 1, 2_000);
+    const over = wait.map((one) => (one > 3 ? 1 : 0));
+    const atMs = Float64Array.from(over, (_, index) => index / 0.9);
+    const even = dependentMean(over, { atMs, meanGapMs: 1 / 0.9 });
+    expect(even).toEqual(dependentMean(over, null));
   });
 });
 

@@ -1,14 +1,7 @@
 import type { Objective } from "../objective.ts";
 import type { PointTask } from "../plan.ts";
 import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
-import {
-  hasPoint,
-  isOverBudget,
-  rounded,
-  type ShapeState,
-  spentMs,
-  taskOf,
-} from "../shape-state.ts";
+import { isOverBudget, rounded, type ShapeState, spentMs, taskOf } from "../shape-state.ts";
 
 /** An end that stays open is tried this many times, each a step further out. */
 const OPEN_ENDS_MAX = 2;
@@ -16,6 +9,11 @@ const OPEN_ENDS_MAX = 2;
 const CLOSEST = 1.002;
 /** This close to where the capacity most likely is, a probe would stay open. */
 const NEAR = 1.01;
+/**
+ * The first look comes after this part of the longest window: close to a capacity a short window that happens to hold no
+ * long queue looks like a pass, and would be believed.
+ */
+const FIRST_LOOK = 8;
 /** From a rate that stayed open the next one is at least so far. */
 const PAST_OPEN = 1.004;
 
@@ -34,18 +32,15 @@ export function refine(state: ShapeState): PointTask | null {
 }
 
 function nextRate(state: ShapeState, objective: Objective): number | null {
-  const tried = triedOf(state.points, objective.text);
-  const rate = rateWithin(tried, state.plan.preset.refine.ratio);
-  if (rate === null || spentOn(state, objective) >= state.plan.preset.refine.probes) return null;
-  const isKnown = tried.some(
-    ({ ratePerSecond, insisted }) => insisted && within(ratePerSecond, rate, CLOSEST),
-  );
-  return isKnown || hasPoint(state, probe(state, objective, rate).pointId) ? null : rate;
+  const { probes, ratio } = state.plan.preset.refine;
+  if (spentOn(state, objective) >= probes) return null;
+  return rateWithin(triedOf(state.points, objective.text), ratio);
 }
 
 /**
- * Where to look next. Close to the capacity itself no answer comes for hours: the two probes that matter lie a little
- * below and a little above where it most likely is. A rate that stayed open is passed by a step.
+ * Where to look next; `null` once the interval is as narrow as wanted. Close to the capacity itself no answer comes for
+ * hours: the two probes that matter lie a little below and a little above where it most likely is. A rate that stayed open
+ * is passed by a step; where no step is left within the width, it is held again, and counts with what it has shown before.
  */
 export function rateWithin(tried: readonly Tried[], ratio: number): number | null {
   // A little less than half the width to each side: rates are rounded.
@@ -71,7 +66,13 @@ export function rateWithin(tried: readonly Tried[], ratio: number): number | nul
     { rate: below > pass * CLOSEST ? below : null, gap: likely / pass },
     { rate: above * CLOSEST < fail ? above : null, gap: fail / likely },
   ].sort((a, b) => b.gap - a.gap);
-  return sides.find(({ rate }) => rate !== null)?.rate ?? null;
+  return sides.find(({ rate }) => rate !== null)?.rate ?? furthest(open, likely);
+}
+
+/** Of the rates that stayed open the one furthest from the likely capacity: it is the next to be decided. */
+function furthest(open: readonly number[], likely: number): number | null {
+  const distance = (rate: number): number => Math.abs(Math.log(rate / likely));
+  return open.toSorted((a, b) => distance(b) - distance(a))[0] ?? null;
 }
 
 /** Steps away from rates that stayed open. */
@@ -89,16 +90,20 @@ function spentOn({ points }: ShapeState, objective: Objective): number {
 function probe(state: ShapeState, objective: Objective, ratePerSecond: number): PointTask {
   const { arrivals, cv, preset } = state.plan;
   const rate = rounded(ratePerSecond);
+  const name = `${state.workload.name}/refine(${objective.text})-r${rate}`;
+  const repeat = state.points.filter(({ pointId }) => pointId.split("#")[0] === name).length;
   // What is left, but for the closing point.
   const leftMs = preset.budgetMs - spentMs(state.points) - 2 * preset.window.windowMsMin;
   const { windowMsMin, windowMsMax, requests } = preset.window;
+  const longestMs = Math.max(windowMsMin, Math.min(windowMsMax * preset.refine.extend, leftMs));
   return taskOf(state, {
-    name: `${state.workload.name}/refine(${objective.text})-r${rate}`,
+    name: repeat === 0 ? name : `${name}#${repeat + 1}`,
     stage: "refine",
     load: { mode: "open", arrivals, ratePerSecond: rate, cv },
+    repeat,
     stop: {
-      windowMsMin,
-      windowMsMax: Math.max(windowMsMin, Math.min(windowMsMax * preset.refine.extend, leftMs)),
+      windowMsMin: Math.max(windowMsMin, longestMs / FIRST_LOOK),
+      windowMsMax: longestMs,
       requests,
       decide: [objective],
     },

@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import { exponential, seededRandom } from "../../../engines/random.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
 import type { SweepSummary } from "../../../load/results/summary.ts";
-import { ascending } from "../../../load/statistics/percentile.ts";
 import { type Preset, presets } from "../../../load/sweep/presets.ts";
 import { trueCapacity, waitCdf } from "../../harness/md1.ts";
 import { ScriptedEngine } from "../../harness/scripted-engine.ts";
 import { sweepVirtually } from "../../harness/virtual-sweep.ts";
 
 const SERVICE_MS = 10;
+/** None of these was looked at while the method was made. */
+const FIRST_SEED = 20_001;
 
 /** The method's own steps, sized for an engine that serves a hundred a second. */
 function preset(ratio: number): Preset {
@@ -19,7 +20,7 @@ function preset(ratio: number): Preset {
     ladder: { ...standard.ladder, windowMsMin: 3_000, windowMsMax: 6_000 },
     envelope: [0.3, 0.6, 0.8, 0.9, 1.1],
     window: { windowMsMin: 10_000, windowMsMax: 200_000, requests: 130 },
-    refine: { probes: 8, extend: 12, ratio },
+    refine: { probes: 12, extend: 2, ratio },
     budgetMs: Infinity,
   };
 }
@@ -42,34 +43,32 @@ test("the exact wait of an M/D/1 queue agrees with one that is played out", () =
 });
 
 describe("the capacity of an M/D/1 queue", () => {
-  test("lies within the interval in at least 95 of 100 sweeps, hardly one wider than asked", async () => {
+  test("lies within the interval in at least 95 of 100 sweeps, every interval at most 5 % wide", async () => {
     const truth = trueCapacity(50 - SERVICE_MS, 0.5, SERVICE_MS);
-    let [held, wide] = [0, 0];
-    for (let seed = 1; seed <= 100; seed++) {
-      const capacity = (await capacityOf(seed, 1.15, "ttft_p50<=50ms")).shapes[0]!.capacities[0]!;
-      expect(capacity.verdict).toBe("bounded");
-      const [pass, fail] = [capacity.passRatePerSecond!, capacity.failRatePerSecond!];
-      if (pass <= truth && truth <= fail) held++;
-      if (fail / pass > 1.15) wide++;
+    const [missed, wide]: [string[], string[]] = [[], []];
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + 100; seed++) {
+      const [capacity] = (await capacityOf(seed, 1.05, "ttft_p50<=50ms")).shapes[0]!.capacities;
+      expect(capacity!.verdict).toBe("bounded");
+      const [pass, fail] = [capacity!.passRatePerSecond!, capacity!.failRatePerSecond!];
+      if (pass > truth || fail < truth) missed.push(`${seed}: ${capacity!.sentence}`);
+      if (fail / pass > 1.05) wide.push(`${seed}: ${capacity!.sentence}`);
     }
-    expect(held).toBeGreaterThanOrEqual(95);
-    expect(wide).toBeLessThanOrEqual(5);
+    expect(missed.slice(5)).toEqual([]);
+    expect(wide).toEqual([]);
   }, 300_000);
 
-  test("is found within 5 % by a sweep that may take its time", async () => {
-    const truth = trueCapacity(50 - SERVICE_MS, 0.5, SERVICE_MS);
-    const widths: number[] = [];
-    for (const seed of [1, 2, 3]) {
-      const [capacity] = (await capacityOf(seed, 1.05, "ttft_p50<=50ms")).shapes[0]!.capacities;
-      const [pass, fail] = [capacity!.passRatePerSecond!, capacity!.failRatePerSecond!];
-      expect(pass).toBeLessThanOrEqual(truth);
-      expect(fail).toBeGreaterThanOrEqual(truth);
-      widths.push(fail / pass);
-    }
-    // An end that stays open is passed by a step, which now and then costs a little width.
-    expect(ascending(widths)[1]).toBeLessThanOrEqual(1.05);
-    expect(Math.max(...widths)).toBeLessThanOrEqual(1.07);
-  }, 120_000);
+  test("says that its interval is wider than asked where probes run out first", async () => {
+    const wanted = { ...preset(1.01), refine: { probes: 2, extend: 1, ratio: 1.01 } };
+    const clock = new VirtualClock();
+    const summary = await sweepVirtually(
+      clock,
+      new ScriptedEngine({ clock, serviceMs: SERVICE_MS }),
+      { preset: wanted, objectives: ["ttft_p50<=50ms"] },
+    );
+    const [capacity] = summary.shapes[0]!.capacities;
+    expect(capacity!.failRatePerSecond! / capacity!.passRatePerSecond!).toBeGreaterThan(1.01);
+    expect(capacity!.sentence).toMatch(/requests\/s \([\d.]+ % apart, 1.0 % wanted\)$/);
+  });
 
   test("is not reachable where one request alone is too slow, and the lone request is the proof", async () => {
     const [capacity] = (await capacityOf(1, 1.25, "ttft_p50<=5ms")).shapes[0]!.capacities;

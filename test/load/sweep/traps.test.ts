@@ -122,6 +122,7 @@ test("trap 11: where three in ten fail, goodput and the error-adjusted percentil
   const target = new ScriptedEngine({ clock, ttftMs: 10, fails: (n) => n % 20 >= 17 });
   const point = await pointVirtually(clock, target, {
     load: open(20),
+    stop: { windowMsMin: 40_000, windowMsMax: 40_000 },
     objectives: ["ttft_p95<=1s", "goodput(ttft<=1s,e2e<=5s)>=90%"],
   });
   expect(point.failed / point.n).toBeCloseTo(0.15, 1);
