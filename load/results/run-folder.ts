@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fdatasync,
   fdatasyncSync,
   fstatSync,
@@ -7,6 +8,7 @@ import {
   openSync,
   readSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -14,7 +16,7 @@ import { join } from "node:path";
 import { type Exchange, ttftMs } from "../../engines/exchange.ts";
 import type { SweepEvent } from "../sweep/events.ts";
 import type { Point } from "./point.ts";
-import { lockRun } from "./run-lock.ts";
+import { LOCK, lockRun } from "./run-lock.ts";
 import type { RunManifest, RunState } from "./run-manifest.ts";
 import { readRun, type StoredRun } from "./run-reader.ts";
 import type { SweepSummary } from "./summary.ts";
@@ -66,6 +68,15 @@ export class RunFolder {
     const resumed = [...manifest.resumed, { at, pid: process.pid, points: points.length }];
     const next: RunManifest = { ...manifest, state: "running", endedAt: null, resumed };
     return { folder: new RunFolder(directory, next, lock), stored };
+  }
+
+  /** Ends, in place of a writer that died, a run of this process that still says it is running. One that has ended stays as it is. */
+  static abandon(directory: string, state: RunState, endedAt: string): void {
+    if (!existsSync(join(directory, "run.json"))) return;
+    const { manifest } = readRun(directory);
+    if (manifest.state === "running")
+      replaceDocument(directory, "run.json", { ...manifest, state, endedAt });
+    rmSync(join(directory, LOCK), { force: true });
   }
 
   get manifest(): RunManifest {
@@ -120,7 +131,7 @@ export class RunFolder {
   }
 
   summary(document: SweepSummary): void {
-    this.#replace("summary.json", document);
+    replaceDocument(this.directory, "summary.json", document);
   }
 
   /** Ends this process's part of the run and gives the folder free. */
@@ -135,7 +146,7 @@ export class RunFolder {
   }
 
   #writeManifest(): void {
-    this.#replace("run.json", this.#manifest);
+    replaceDocument(this.directory, "run.json", this.#manifest);
   }
 
   #append(name: RowFile, row: object): void {
@@ -143,13 +154,13 @@ export class RunFolder {
     if (file === undefined) throw new Error(`${name} is no file of a run`);
     writeSync(file, `${JSON.stringify(row)}\n`);
   }
+}
 
-  /** A reader never sees half a document: it is written beside and renamed over. */
-  #replace(name: string, document: object): void {
-    const path = join(this.directory, name);
-    writeFileSync(`${path}.new`, `${JSON.stringify(document, null, 2)}\n`);
-    renameSync(`${path}.new`, path);
-  }
+/** A reader never sees half a document: it is written beside and renamed over. */
+function replaceDocument(directory: string, name: string, document: object): void {
+  const path = join(directory, name);
+  writeFileSync(`${path}.new`, `${JSON.stringify(document, null, 2)}\n`);
+  renameSync(`${path}.new`, path);
 }
 
 function lockRunOrRead(directory: string): { readonly release: () => void } {

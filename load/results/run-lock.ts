@@ -6,7 +6,8 @@ export class RunLockedError extends Error {
   override readonly name = "RunLockedError";
 }
 
-const NAME = "lock";
+/** The file that says who writes a run. */
+export const LOCK = "lock";
 
 /**
  * Claims a run's folder for this process. A lock whose owner no longer lives is taken over: that is what `kill -9`
@@ -14,7 +15,7 @@ const NAME = "lock";
  * @throws {RunLockedError} while its owner lives.
  */
 export function lockRun(directory: string): { readonly release: () => void } {
-  const path = join(directory, NAME);
+  const path = join(directory, LOCK);
   const mine = `${process.pid}\n`;
   for (;;) {
     try {

@@ -265,6 +265,8 @@ export class EmbeddedSweep {
     const { telemetry } = this.#services;
     const { guards, request, inFlightMax, model } = this.#book.order;
     if (guards !== null && this.#guards !== null) {
+      // Promises are counted once a second otherwise: as long as stopping may take in all.
+      telemetry.settle();
       const reading = this.#guards.read(nowMs, { now: this.#synthetic, max: inFlightMax });
       this.#book.guard = reading;
       const fired = guardFired(reading, guards);

@@ -1,7 +1,8 @@
-import { rm } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../engines/clock.ts";
+import { RunFolder } from "../../load/results/run-folder.ts";
+import type { RunState } from "../../load/results/run-manifest.ts";
 import type { SweepSummary } from "../../load/results/summary.ts";
 import type { Feed } from "../telemetry/feed.ts";
 import { RemoteRequest } from "../threads/remote-request.ts";
@@ -60,7 +61,7 @@ export class SweepThread {
     } finally {
       signal.removeEventListener("abort", stop);
       cancelEnd();
-      await this.#end();
+      await this.#end(signal.aborted ? "interrupted" : "failed");
     }
   }
 
@@ -79,14 +80,15 @@ export class SweepThread {
     }
   }
 
-  /** Whatever happened, no thread, no open record and no lock is left. */
-  async #end(): Promise<void> {
+  /** Whatever happened, no thread, no open record and no lock is left; a run whose thread died in mid-write says so. */
+  async #end(diedAs: RunState): Promise<void> {
     const { clock, feed, setup } = this.#parts;
     await this.#worker?.terminate();
     this.#worker = null;
     for (const request of this.#requests.values()) feed.closed(request, request.lost(clock));
     this.#requests.clear();
-    if (setup.root !== null)
-      await rm(join(setup.root, "runs", setup.runId, "lock"), { force: true });
+    if (setup.root === null) return;
+    const endedAt = new Date(clock.nowMs()).toISOString();
+    RunFolder.abandon(join(setup.root, "runs", setup.runId), diedAs, endedAt);
   }
 }
