@@ -25,8 +25,8 @@ export interface EmbeddedFlags {
 export const SEED_DEFAULT = 1;
 const TOKENS_MAX = 10_000_000_000;
 const IN_FLIGHT_MAX = 1_000_000;
-/** A command that was killed stops asking: its sweep ends within this. */
-const LEASE_SECONDS = 15;
+/** A command that was killed stops asking: its sweep ends within this. Twenty asks may fail before. */
+export const LEASE_SECONDS = 10;
 /** What an embedded sweep has no counterpart of. */
 const ELSEWHERE = [
   "mix",

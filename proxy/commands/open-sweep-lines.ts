@@ -7,6 +7,8 @@ import { verdictEvents, verdictLines } from "./verdict-lines.ts";
 
 /** Everything a sweep prints: data to stdout, progress to stderr. */
 export interface SweepLines {
+  /** For whatever else there is to say. */
+  readonly lines: Lines;
   take(event: SweepEvent): void;
   stopping(): void;
   verdicts(summary: JudgedSummary): void;
@@ -30,8 +32,9 @@ export function openSweepLines(flags: { readonly json?: true; readonly jsonl?: t
   const isTerminal = process.stderr.isTTY && process.env["TERM"] !== "dumb";
   const reader = isTerminal
     ? liveLines(lines, process.stderr, systemClock)
-    : { take: plainLines(lines), close: () => {} };
+    : { lines, take: plainLines(lines), close: () => {} };
   return {
+    lines: reader.lines,
     take: (event) => {
       reader.take(event);
       if (flags.jsonl === true) out(JSON.stringify(event));

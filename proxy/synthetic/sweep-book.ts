@@ -1,5 +1,6 @@
 import type { PointProgress, SweepEvent } from "../../load/sweep/events.ts";
 import { estimateMs } from "../../load/sweep/estimate.ts";
+import type { PointTask } from "../../load/sweep/plan.ts";
 import type { Point } from "../../load/results/point.ts";
 import type { Capacity, ShapeSummary, Subject, SweepSummary } from "../../load/results/summary.ts";
 import type { SweepOrder } from "./sweep-order.ts";
@@ -42,6 +43,7 @@ export class SweepBook {
   #directory: string | null = null;
   #estimateMs: number;
   #remainingMs: number | null = null;
+  #task: PointTask | null = null;
   #progress: PointProgress | null = null;
   #difference: OverallDifference | null = null;
   readonly #finished: SweepPoint[] = [];
@@ -66,6 +68,7 @@ export class SweepBook {
         return;
       case "point-started":
         this.#remainingMs = event.remainingMs;
+        this.#task = event.task;
         this.#progress = null;
         return;
       case "progress":
@@ -74,6 +77,7 @@ export class SweepBook {
       case "point-finished": {
         const { point } = event;
         this.#remainingMs = event.remainingMs;
+        this.#task = null;
         this.#progress = null;
         const spanMs = event.atMs - point.startedMs;
         this.#finished.push({ point, coTraffic: beside(spanMs), difference: null });
@@ -154,6 +158,7 @@ export class SweepBook {
       guard: this.guard,
       plan,
       subject: this.#subject,
+      task: this.#task,
       progress: this.#progress,
       finished: this.#finished,
       capacities: this.#capacities,

@@ -1,4 +1,4 @@
-import type { SweepPlan } from "../../load/sweep/plan.ts";
+import type { PointTask, SweepPlan } from "../../load/sweep/plan.ts";
 import type { PointProgress } from "../../load/sweep/events.ts";
 import type { Point } from "../../load/results/point.ts";
 import type { Capacity, ShapeSummary, Subject, SweepSummary } from "../../load/results/summary.ts";
@@ -107,7 +107,8 @@ export interface SweepView extends SweepRow {
   /** `null` until it was made. */
   readonly plan: SweepPlan | null;
   readonly subject: Subject | null;
-  /** The point under way. */
+  /** What the point under way holds, and how it stands; `null` between points, and before it says anything. */
+  readonly task: PointTask | null;
   readonly progress: PointProgress | null;
   /** Finished points, oldest first, warm-up included. */
   readonly finished: readonly SweepPoint[];

@@ -7,6 +7,8 @@ import { sweepView } from "./sweep-view.ts";
 
 /** A reader of a sweep's events on a terminal, and its end. */
 export interface LiveLines {
+  /** Lines that go above what is under way. */
+  readonly lines: Lines;
   readonly take: (event: SweepEvent) => void;
   /** Gives the terminal back; harmless twice. */
   readonly close: () => void;
@@ -23,8 +25,10 @@ export function liveLines(lines: Lines, screen: Screen, clock: Clock): LiveLines
         write(line);
       });
     };
-  const plain = plainLines({ data: above(lines.data), progress: above(lines.progress) });
+  const lifted = { data: above(lines.data), progress: above(lines.progress) };
+  const plain = plainLines(lifted);
   return {
+    lines: lifted,
     take: (event) => {
       state = stateAfter(state, event);
       if (event.kind === "ended") painter.close();

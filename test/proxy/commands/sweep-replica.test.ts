@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LEASE_SECONDS } from "../../../proxy/commands/embedded-flags.ts";
 import { startFleet, type TestFleet, until } from "../../harness/fleet.ts";
 import { pitot } from "../../harness/pitot.ts";
 import { ENDLESS, TINY } from "../../harness/tiny-preset.ts";
@@ -55,6 +56,26 @@ test("Ctrl-C stops the sweep in the proxy, keeps what there is and puts the repl
   expect(sweeps.running()).toEqual([]);
   expect(sweeps.list().sweeps[0]).toMatchObject({ because: "stopped by an operator" });
   await until(isBack, "the replica is back");
+});
+
+test("a command that is killed outright stops asking: the proxy ends its sweep and the replica is back within its lease", async () => {
+  const child = spawn(process.execPath, [
+    PROGRAM,
+    ...sweep("--preset", "quick", "--shape", "64x8"),
+  ]);
+  const gone = new Promise<NodeJS.Signals | null>((resolve) => {
+    child.on("exit", (_status, signal) => resolve(signal));
+  });
+  const { sweeps } = fleet.proxy;
+  await until(() => (sweeps.running()[0]?.requests ?? 0) > 0, "the sweep sends", 20_000);
+  child.kill("SIGKILL");
+  expect(await gone).toBe("SIGKILL");
+  expect(isBack()).toBe(false);
+  // The lease counts from the last time it asked; the rest is what stopping and a busy machine take.
+  await until(isBack, "the replica is back", (LEASE_SECONDS + 3) * 1000);
+  expect(sweeps.running()).toEqual([]);
+  const because = `stopped: nobody has asked about it for ${LEASE_SECONDS} s`;
+  expect(sweeps.list().sweeps[0]).toMatchObject({ state: "stopped", because });
 });
 
 test.each([
