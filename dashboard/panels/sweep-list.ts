@@ -13,6 +13,7 @@ export const SWEEP_STATES: Readonly<Record<SweepState, readonly [glyph: string, 
   done: ["●", "--good"],
   stopped: ["■", "--warn"],
   failed: ["✕", "--bad"],
+  interrupted: ["■", "--warn"],
 };
 
 /** The sweeps of this fleet, newest first. */

@@ -41,6 +41,12 @@ export function lockRun(directory: string): { readonly release: () => void } {
   }
 }
 
+/** Whether another living process writes the run. A lock with this process's own number is of an earlier life: containers count from 1. */
+export function isBeingWritten(directory: string): boolean {
+  const owner = ownerOf(join(directory, LOCK));
+  return owner !== null && owner !== process.pid && isAlive(owner);
+}
+
 /** The process a lock names; `null` when it is gone or says nothing, which a crash in mid-write leaves. */
 function ownerOf(path: string): number | null {
   try {

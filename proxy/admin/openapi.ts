@@ -125,7 +125,9 @@ export const paths = {
     ]),
   },
   "/api/v1/sweeps": {
-    get: ok("Sweeps of this proxy's life, newest first: state, estimate, what is left."),
+    get: ok(
+      "Sweeps, newest first, of earlier lives of the proxy as well: state, estimate, what is left.",
+    ),
     post: {
       summary:
         "Starts a sweep of one replica; typed as SweepRequest in proxy/synthetic/sweep-view.ts.",
@@ -150,7 +152,13 @@ export const paths = {
   "/api/v1/sweeps/{id}": {
     get: found(
       "One sweep whole: plan, point under way, finished points, capacities, guards, users' traffic beside it.",
-      [inPath("id")],
+      [
+        inPath("id"),
+        query("after", "Leaves out so many finished points, which the asker has already.", {
+          type: "integer",
+          minimum: 0,
+        }),
+      ],
     ),
     delete: found("Stops it within a second; what was measured is kept.", [inPath("id")]),
   },

@@ -25,7 +25,8 @@ export function sweepRoutes(desk: SweepDesk): Hono {
       const id = context.req.param("id");
       const view = desk.find(id);
       if (view === null) throw unknownSweep(id);
-      return context.json(view);
+      const after = afterOf(context.req.query("after"));
+      return context.json({ ...view, finished: view.finished.slice(after) });
     }),
   );
   routes.delete("/:id", (context) =>
@@ -34,6 +35,13 @@ export function sweepRoutes(desk: SweepDesk): Hono {
     ),
   );
   return routes;
+}
+
+/** So many finished points are known already: whoever follows a sweep need not be sent them each second. */
+function afterOf(text: string | undefined): number {
+  const after = Number(text ?? 0);
+  if (Number.isInteger(after) && after >= 0 && text !== "") return after;
+  throw new SweepError("invalid_sweep", `after must be a whole number of points, not "${text}".`);
 }
 
 function refusable(context: Context, act: () => Response): Response {

@@ -95,8 +95,17 @@ async function follow(
     await systemClock.after(ASK_MS, isTold ? undefined : stop);
     const isNew: boolean = stop.aborted && !isTold;
     isTold ||= isNew;
-    view = await ask(isNew ? "DELETE" : "GET", `/${view.id}`);
+    const path = `/${view.id}`;
+    // The last point again: what the proxy added to it may have come after it.
+    const known = Math.max(0, view.finished.length - 1);
+    if (isNew) view = await ask("DELETE", path);
+    else view = withEarlier(view, known, await ask("GET", `${path}?after=${known}`));
   }
+}
+
+/** A view of which only the points after the first `known` were asked for, with those. */
+function withEarlier(earlier: SweepView, known: number, later: SweepView): SweepView {
+  return { ...later, finished: [...earlier.finished.slice(0, known), ...later.finished] };
 }
 
 /** Asks again while no answer comes: a proxy that is out of reach for a moment still runs the sweep, until its lease is over. */

@@ -1,5 +1,3 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { type Cancel, type Clock, every } from "../../engines/clock.ts";
 import type { FleetEventKind } from "../upstream/fleet.ts";
 import type { ReplicaSet } from "../upstream/replica-set.ts";
@@ -7,6 +5,7 @@ import type { Replica } from "../upstream/replica.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { coTraffic } from "./co-traffic.ts";
 import { DrainHold } from "./drain-hold.ts";
+import { EmbeddedFile } from "./embedded-document.ts";
 import { guardFired, GuardWatch } from "./guard-watch.ts";
 import { othersServe } from "./other-replicas.ts";
 import { replicaTarget } from "./replica-target.ts";
@@ -34,6 +33,8 @@ export interface SweepServices {
 const WATCH_MS = 200;
 /** Users' requests on a replica to be swept may finish within this; the longest answers take minutes. */
 const DRAIN_WAIT_MS = 5 * 60_000;
+/** What makes it worth writing down anew. */
+const KEPT_WITH: ReadonlySet<string> = new Set(["planned", "point-finished", "capacity"]);
 /** Users who came within this count as there. */
 export const USERS_MS = 60_000;
 
@@ -44,6 +45,9 @@ export class EmbeddedSweep {
   readonly #services: SweepServices;
   readonly #replica: Replica;
   readonly #book: SweepBook;
+  readonly #file = new EmbeddedFile((message) => {
+    this.#book.warn(message);
+  });
   readonly #stop = new AbortController();
   readonly #guards: GuardWatch | null;
   #hold: DrainHold | null = null;
@@ -121,7 +125,7 @@ export class EmbeddedSweep {
     this.#hold?.release();
     const endedMs = clock.nowMs();
     // Over is what is on disk and told of: whoever reads the end finds all that belongs to it.
-    await this.#keep(end, endedMs);
+    await this.#file.keep(book.view(), { ...end, endedMs });
     this.#tell("sweep-ended", `${this.replica}: ${end.because}`);
     book.end(end, endedMs);
   }
@@ -209,10 +213,15 @@ export class EmbeddedSweep {
           telemetry.settle();
           return coTraffic(telemetry.traffic, this.replica, spanMs);
         };
-        return book.hear(message.event, beside);
+        book.hear(message.event, beside);
+        // After `kill -9` of the proxy it is still known whose run it was, and what users did beside its points.
+        if (KEPT_WITH.has(message.event.kind)) void this.#file.keep(book.view());
+        return;
       }
       case "difference":
-        return book.compare(message.pointId, message.point, message.overall);
+        book.compare(message.pointId, message.point, message.overall);
+        void this.#file.keep(book.view());
+        return;
       case "traffic": {
         const { batch } = message;
         book.requests = batch.requests;
@@ -280,19 +289,6 @@ export class EmbeddedSweep {
       return null;
     const isAsked = telemetry.traffic.window(WATCH_MS * 10, { population: "real" }).started > 0;
     return isAsked ? "stopped by guard: users came and no other replica serves them" : null;
-  }
-
-  /** Beside what the sweep itself wrote: what only the proxy knows of it. */
-  async #keep(end: SweepEnd, endedMs: number): Promise<void> {
-    const { directory, finished, summary: _summary, plan: _plan, ...rest } = this.#book.view();
-    if (directory === null) return;
-    const points = finished.map(({ point, ...beside }) => ({ pointId: point.pointId, ...beside }));
-    const document = { schemaVersion: 1, ...rest, ...end, endedMs, remainingMs: null, points };
-    try {
-      await writeFile(join(directory, "embedded.json"), `${JSON.stringify(document, null, 2)}\n`);
-    } catch (error) {
-      this.#book.warn(`embedded.json could not be written: ${String(error)}`);
-    }
   }
 
   #tell(kind: FleetEventKind, message: string): void {

@@ -5,6 +5,7 @@ import type { Replica } from "../upstream/replica.ts";
 import { EmbeddedSweep, type SweepServices, USERS_MS } from "./embedded-sweep.ts";
 import { othersServe } from "./other-replicas.ts";
 import { guardFired, GuardWatch } from "./guard-watch.ts";
+import { type KeptSweep, keptSweeps } from "./kept-sweeps.ts";
 import { SweepError } from "./sweep-error.ts";
 import { type SweepOrder, sweepOrder } from "./sweep-order.ts";
 import { readSweepRequest } from "./sweep-request.ts";
@@ -14,7 +15,7 @@ import { fitRows, fitTraffic } from "./traffic-fit.ts";
 /** Sweeps at a time: two on one machine would measure each other's generator. */
 export const SWEEPS_MAX = 1;
 const SEED_MAX = 2 ** 31 - 1;
-/** Ended sweeps kept whole in memory, a megabyte each at most; their run folders stay. */
+/** Ended sweeps that are listed, kept whole in memory (a megabyte each at most) or, after a restart, read from their runs. */
 const ENDED_MAX = 20;
 
 export interface SweepDeskParts extends SweepServices {
@@ -26,11 +27,14 @@ export interface SweepDeskParts extends SweepServices {
 export class SweepDesk {
   readonly #parts: SweepDeskParts;
   readonly #sweeps = new Map<string, EmbeddedSweep>();
+  /** Of earlier lives of this proxy. */
+  readonly #kept: ReadonlyMap<string, KeptSweep>;
   readonly #random = systemRandom();
   #isClosed = false;
 
   constructor(parts: SweepDeskParts) {
     this.#parts = parts;
+    this.#kept = keptSweeps(parts.dataDir, ENDED_MAX);
   }
 
   /** Begins a sweep and returns at once. @throws {SweepError} when it cannot or should not be. */
@@ -59,10 +63,9 @@ export class SweepDesk {
   }
 
   list(): SweepList {
-    return {
-      sweeps: [...this.#sweeps.values()].map((sweep) => sweep.row()).toReversed(),
-      runningMax: SWEEPS_MAX,
-    };
+    const own = [...this.#sweeps.values()].toReversed();
+    const newest = [...own, ...this.#kept.values()].slice(0, ENDED_MAX + SWEEPS_MAX);
+    return { sweeps: newest.map((sweep) => sweep.row()), runningMax: SWEEPS_MAX };
   }
 
   running(): readonly SweepRow[] {
@@ -70,15 +73,15 @@ export class SweepDesk {
   }
 
   find(id: string): SweepView | null {
-    return this.#sweeps.get(id)?.view() ?? null;
+    return this.#sweeps.get(id)?.view() ?? this.#kept.get(id)?.view() ?? null;
   }
 
   /** Stops one; one that is over stays as it is. @throws {SweepError} when there is none of that id. */
   stop(id: string, why: string): SweepView {
-    const sweep = this.#sweeps.get(id);
-    if (sweep === undefined) throw unknownSweep(id);
-    sweep.stop(why);
-    return sweep.view();
+    this.#sweeps.get(id)?.stop(why);
+    const view = this.find(id);
+    if (view === null) throw unknownSweep(id);
+    return view;
   }
 
   /** Real requests still kept, as a workload. */

@@ -11,7 +11,8 @@ export type SweepTraffic = "drained" | "beside";
 
 /**
  * `preparing` prompts and threads, `draining` the replica of users, `running` points, `stopping` once it was told to; then
- * `done` to the end of its plan, `stopped` before (by somebody, a guard or a limit), or `failed`.
+ * `done` to the end of its plan, `stopped` before (by somebody, a guard or a limit), or `failed`; `interrupted` when the proxy
+ * was killed under it.
  */
 export type SweepState =
   | "preparing"
@@ -20,7 +21,8 @@ export type SweepState =
   | "stopping"
   | "done"
   | "stopped"
-  | "failed";
+  | "failed"
+  | "interrupted";
 
 /** What a sweep may take at most. */
 export interface SweepLimits {

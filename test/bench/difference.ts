@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { differenceOf } from "../../proxy/synthetic/path-difference.ts";
 import type { Difference, SweepView } from "../../proxy/synthetic/sweep-view.ts";
 import { startEngineProcess } from "../harness/engine-process.ts";
 import { MODEL } from "../harness/fleet.ts";
+import { startProxyProcess } from "../harness/proxy-process.ts";
 import { nothingSeen, RawClient } from "./proxy/client.ts";
 
 /** What is sent, and how the engine answers it: quick enough for hundreds of pairs a level, in under a minute. */
@@ -35,7 +35,8 @@ interface Added {
  */
 export async function differenceBench(): Promise<void> {
   const engine = await startEngineProcess({ more: ENGINE });
-  const proxy = await startProxyProcess(engine.url);
+  const data = mkdtempSync(join(tmpdir(), "pitot-difference-"));
+  const proxy = await startProxyProcess([`engine=${engine.url}`], data);
   const ports = { direct: portOf(engine.url), routed: portOf(proxy.dataUrl) };
   const random = seededRandom(1);
   await hold(4, { ports, random, holdMs: WARM_MS });
@@ -56,7 +57,7 @@ export async function differenceBench(): Promise<void> {
   console.log(`\nThe sweep's own whole: TTFT ${said(difference?.ttftMs ?? null)}, of`);
   console.log(`${difference?.points.join(", ") ?? "—"}; dearer: ${dearer(view)}`);
   if (summary?.invalidBecause !== null) console.log(`sweep: ${summary?.invalidBecause}`);
-  proxy.stop();
+  await proxy.kill();
   await engine.kill();
 }
 
@@ -154,33 +155,6 @@ async function sweep(adminUrl: string): Promise<SweepView> {
     view = (await (await fetch(`${url}/${view.id}`)).json()) as SweepView;
   }
   return view;
-}
-
-interface ProxyProcess {
-  readonly dataUrl: string;
-  readonly adminUrl: string;
-  stop(): void;
-}
-
-function startProxyProcess(engineUrl: string): Promise<ProxyProcess> {
-  const cli = join(import.meta.dirname, "../../proxy/cli.ts");
-  const any = "127.0.0.1:0";
-  const listen = ["--listen", any, "--admin", any];
-  const data = mkdtempSync(join(tmpdir(), "pitot-difference-"));
-  const flags = ["serve", "--replica", `engine=${engineUrl}`, ...listen, "--data", data];
-  const child = spawn(process.execPath, [cli, ...flags], { stdio: ["ignore", "ignore", "pipe"] });
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.stderr.setEncoding("utf8").on("data", (more: string) => {
-      text += more;
-      const [, dataUrl, adminUrl] = /(http:\S+)\/v1 .* board (http:\S+)\//.exec(text) ?? [];
-      if (dataUrl !== undefined && adminUrl !== undefined)
-        resolve({ dataUrl, adminUrl, stop: () => child.kill("SIGKILL") });
-    });
-    child.once("exit", () => {
-      reject(new Error(`the proxy did not start: ${text}`));
-    });
-  });
 }
 
 function overlaps(a: Difference | null, b: Difference | null): string {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engines/clock.ts";
-import type { SweepRequest } from "../../../proxy/synthetic/sweep-view.ts";
+import type { SweepRequest, SweepView } from "../../../proxy/synthetic/sweep-view.ts";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../../harness/fleet.ts";
 import { SweepClient } from "../../harness/sweep-client.ts";
 import { ENDLESS, TINY } from "../../harness/tiny-preset.ts";
@@ -120,6 +120,16 @@ describe("a drained replica is back", () => {
     expect(view.finished.length).toBeGreaterThan(0);
     await back();
     expect(await sweeps.delete(id)).toBe(200);
+    // Who has its points need not be sent them again.
+    const rest = (after: string): Promise<Response> =>
+      fetch(`${fleet.proxy.adminUrl}/api/v1/sweeps/${id}?after=${after}`);
+    const asked = (await (await rest(String(view.points))).json()) as SweepView;
+    expect(asked).toMatchObject({ points: view.points, finished: [] });
+    const bad = await rest("some");
+    expect([bad.status, await bad.text()]).toEqual([
+      400,
+      expect.stringContaining('not \\"some\\"'),
+    ]);
   });
 
   test("when whoever started it stops asking", async () => {
