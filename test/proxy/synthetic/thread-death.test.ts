@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
@@ -7,6 +7,8 @@ import { readRun } from "../../../load/results/run-reader.ts";
 import { startFleet, type TestFleet, until } from "../../harness/fleet.ts";
 import { SweepClient } from "../../harness/sweep-client.ts";
 import { ENDLESS } from "../../harness/tiny-preset.ts";
+
+const endless = { replica: "vllm-0", preset: "endless", shapes: ["64x8"] };
 
 let data: string;
 let fleet: TestFleet;
@@ -37,7 +39,7 @@ test.each(deaths)(
   "a thread that %s fails its sweep in words, keeps its run and gives its replica back",
   async (_name, kill, because) => {
     const born = new Promise<Worker>((resolve) => process.once("worker", resolve));
-    const id = await sweeps.start({ replica: "vllm-0", preset: "endless", shapes: ["64x8"] });
+    const id = await sweeps.start(endless);
     const thread = await born;
     await until(async () => (await sweeps.get(id)).points > 0, "a point is finished", 20_000);
     kill(thread);
@@ -59,3 +61,23 @@ test.each(deaths)(
     await until(isBack, "the replica is back");
   },
 );
+
+test("a sweep whose thread cannot work fails in words, and its replica is back", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "pitot-blocked-"));
+  writeFileSync(join(directory, "runs"), "not a folder");
+  const own = await startFleet(["vllm", "vllm"], {
+    engine: { speed: 20, jitter: 0 },
+    proxy: { sweepPresets: { endless: ENDLESS }, telemetry: { dataDir: directory } },
+  });
+  try {
+    const client = new SweepClient(own.proxy.adminUrl);
+    const view = await client.over(await client.start(endless));
+    expect(view.state).toBe("failed");
+    expect(view.because).toMatch(/^failed: .*runs/);
+    const isBack = (): boolean => own.proxy.fleet.views().every(({ state }) => state === "up");
+    await until(isBack, "the replica is back");
+  } finally {
+    await own.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
