@@ -1,5 +1,7 @@
+import type { EngineStats } from "../../engines/engine.ts";
 import { exponential, integer, type Random, seededRandom } from "../../engines/random.ts";
 import {
+  ENDED_ROWS_MAX,
   type EndedRow,
   type Frame,
   FRAME_VERSION,
@@ -34,27 +36,43 @@ export function syntheticRecording(plan: RecordingPlan): string {
   return `${[header, ...syntheticFrames(plan)].map((line) => JSON.stringify(line)).join("\n")}\n`;
 }
 
-/** A snapshot, then a tick a second. */
-export function syntheticFrames(plan: RecordingPlan): readonly Frame[] {
+/** A snapshot, then a tick a second, made as they are taken: an endless plan holds no more than a short one. */
+export function* syntheticFrames(plan: RecordingPlan): Generator<Frame, void> {
   const random = seededRandom(7);
   const ids = Array.from({ length: plan.replicas }, (_, at) => `vllm-${at}`);
-  const ticks = Array.from({ length: plan.seconds }, (_, at): Frame => {
+  yield snapshot(ids, plan.release ?? "0.0.0");
+  for (let at = 0; at < plan.seconds; at++) {
     const nowMs = STARTED_MS + (at + 1) * 1_000;
-    return {
+    yield {
       kind: "tick",
       sequence: at + 1,
       nowMs,
       tick: tickOf(random, { ids, atMs: nowMs - 1_000, rate: plan.requestsPerSecond }),
       missed: [],
-      replicas: ids.map((id) => ({ id, inFlight: integer(random, 12) })),
+      replicas: ids.map((id) => ({
+        id,
+        inFlight: integer(random, 12),
+        stats: statsOf(random),
+        statsAtMs: nowMs - 300,
+      })),
       removed: [],
       inFlight: Array.from({ length: 25 }, (_, row) => underWay(random, `${at}-${row}`, ids)),
       inFlightTotal: 25 + integer(random, 60),
-      ended: Array.from({ length: 15 }, (_, row) => ended(random, `${at}-${row}`, { ids, nowMs })),
+      ended: syntheticRows(random, { ids, nowMs, count: ENDED_ROWS_MAX }),
       events: [],
     };
-  });
-  return [snapshot(ids, plan.release ?? "0.0.0"), ...ticks];
+  }
+}
+
+/** Requests that ended by `nowMs`, newest first. */
+export function syntheticRows(
+  random: Random,
+  { ids, nowMs, count }: { ids: readonly string[]; nowMs: number; count: number },
+): readonly EndedRow[] {
+  const second = (nowMs - STARTED_MS) / 1_000;
+  return Array.from({ length: count }, (_, row) =>
+    ended(random, `${second}-${row}`, { ids, nowMs }),
+  );
 }
 
 function snapshot(ids: readonly string[], release: string): SnapshotFrame {
@@ -102,6 +120,26 @@ function viewOf(id: string): ReplicaView {
     stats: null,
     statsAtMs: null,
     lastProbe: null,
+  };
+}
+
+function statsOf(random: Random): EngineStats {
+  return {
+    running: integer(random, 12),
+    waiting: integer(random, 3),
+    kvCacheUsageRatio: 0.3 + random.next() / 3,
+    prefixQueryTokens: 1_000,
+    prefixHitTokens: integer(random, 1_000),
+    preemptions: 0,
+    promptTokens: null,
+    generationTokens: null,
+    maxSequences: 256,
+    kvCapacityTokens: 400_000,
+    waitingTokens: null,
+    version: "0.19.0",
+    maxModelLen: 32_768,
+    asleep: null,
+    snapshotAtMs: null,
   };
 }
 

@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
 });
 
-function tell(socket: WebSocketRoute, frames: readonly Frame[]): void {
+function tell(socket: WebSocketRoute, frames: Iterable<Frame>): void {
   for (const frame of frames) socket.send(deflateRawSync(JSON.stringify(frame)));
 }
 
