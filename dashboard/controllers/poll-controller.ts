@@ -6,15 +6,24 @@ export class PollController<T> implements ReactiveController {
   answer: Loaded<T> = LOADING;
   readonly #host: ReactiveControllerHost;
   readonly #everyMs: (answer: Loaded<T>) => number | null;
+  readonly #isHeld: () => boolean;
   #path: string | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #stop = new AbortController();
   #isConnected = false;
 
-  /** `everyMs` is asked after each answer: what has ended is asked about less, or with `null` not again. */
-  constructor(host: ReactiveControllerHost, everyMs: (answer: Loaded<T>) => number | null) {
+  /**
+   * `everyMs` is asked after each answer: what has ended is asked about less, or with `null` not again. While `isHeld` the
+   * answer stays as it is; only the first is waited for, so that a page opened in a pause is not empty.
+   */
+  constructor(
+    host: ReactiveControllerHost,
+    everyMs: (answer: Loaded<T>) => number | null,
+    isHeld: () => boolean = () => false,
+  ) {
     this.#host = host;
     this.#everyMs = everyMs;
+    this.#isHeld = isHeld;
     host.addController(this);
   }
 
@@ -45,11 +54,13 @@ export class PollController<T> implements ReactiveController {
   async #fetch(path: string): Promise<void> {
     const stop = new AbortController();
     this.#stop = stop;
-    const answer = await load<T>(path, stop.signal);
-    if (stop.signal.aborted) return;
-    this.answer = answer;
-    this.#host.requestUpdate();
-    const waitMs = this.#everyMs(answer);
+    if (!this.#isHeld() || this.answer.kind !== "ready") {
+      const answer = await load<T>(path, stop.signal);
+      if (stop.signal.aborted) return;
+      this.answer = answer;
+      this.#host.requestUpdate();
+    }
+    const waitMs = this.#everyMs(this.answer);
     if (waitMs !== null) this.#timer = setTimeout(() => void this.#fetch(path), waitMs);
   }
 

@@ -5,9 +5,10 @@ import {
   boxOf,
   type Corner,
   type HeatAxis,
+  cellsOf,
+  countsOf,
   type Plot,
-  ROWS,
-  rowOf,
+  rgbOf,
   strokeAcross,
   valueAtY,
   yOf,
@@ -58,6 +59,8 @@ export class HeatMap extends LitElement {
   declare guides: readonly number[];
   declare dimmed: boolean;
   #from: Corner | null = null;
+  /** A column that is shown again is not counted again. */
+  readonly #counts = new WeakMap<HeatColumn, Float64Array>();
   readonly #resize = new ResizeObserver(() => {
     this.#draw();
   });
@@ -184,31 +187,18 @@ export class HeatMap extends LitElement {
     }
   }
 
+  /** One pixel a cell, then scaled up at once: thousands of rectangles would take longer than a frame. */
   #drawCells(pen: CanvasRenderingContext2D, plot: Plot, fill: string): void {
-    const cellWidth = plot.width / Math.max(1, this.columns.length);
-    const rows = this.columns.map((column) => {
-      const counts = new Float64Array(ROWS);
-      for (const [value, count] of column.values)
-        counts[rowOf(value, plot.axis)] = (counts[rowOf(value, plot.axis)] ?? 0) + count;
-      return counts;
+    const counts = this.columns.map((column) => {
+      const counted = this.#counts.get(column) ?? countsOf(column.values, plot.axis);
+      this.#counts.set(column, counted);
+      return counted;
     });
-    const most = Math.max(1, ...rows.map((counts) => Math.max(...counts)));
-    const rowHeight = plot.height / ROWS;
-    pen.fillStyle = fill;
-    const base = pen.globalAlpha;
-    rows.forEach((counts, column) => {
-      counts.forEach((count, row) => {
-        if (count === 0) return;
-        pen.globalAlpha = base * (0.18 + 0.72 * Math.sqrt(count / most));
-        pen.fillRect(
-          plot.left + column * cellWidth,
-          plot.height - (row + 1) * rowHeight,
-          Math.max(1, cellWidth - 0.5),
-          rowHeight - 0.5,
-        );
-      });
-    });
-    pen.globalAlpha = base;
+    const cells = cellsOf(counts, rgbOf(fill));
+    const small = new OffscreenCanvas(cells.width, cells.height);
+    small.getContext("2d")?.putImageData(cells, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(small, plot.left, 0, plot.width, plot.height);
   }
 
   #drawAxes(

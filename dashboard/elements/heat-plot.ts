@@ -1,5 +1,5 @@
 /** Rows of cells in the picture. */
-export const ROWS = 44;
+const ROWS = 44;
 
 /** The values the picture reaches over, on a logarithmic axis. */
 export interface HeatAxis {
@@ -54,10 +54,52 @@ export function valueAtY(y: number, { height, axis }: Plot): number {
   return axis.minMs * (axis.maxMs / axis.minMs) ** share;
 }
 
-export function rowOf(value: number, axis: HeatAxis): number {
+function rowOf(value: number, axis: HeatAxis): number {
   return Math.min(ROWS - 1, Math.floor(position(value, axis) * ROWS));
 }
 
 export function yOf(value: number, plot: Plot): number {
   return plot.height * (1 - position(value, plot.axis));
+}
+
+/** Opacity of a cell with the fewest, and of the one with the most. */
+const FAINTEST = 0.18;
+const FULLEST = 0.9;
+
+/** How many of a column's values lie in each row, the lowest first. */
+export function countsOf(
+  values: Iterable<readonly [value: number, count: number]>,
+  axis: HeatAxis,
+): Float64Array {
+  const counts = new Float64Array(ROWS);
+  for (const [value, count] of values) {
+    const row = rowOf(value, axis);
+    counts[row] = (counts[row] ?? 0) + count;
+  }
+  return counts;
+}
+
+/** Columns as a picture of one pixel a cell: the more lie in it, the less one sees through it. */
+export function cellsOf(columns: readonly Float64Array[], rgb: readonly number[]): ImageData {
+  const width = Math.max(1, columns.length);
+  const most = columns.reduce((so, counts) => Math.max(so, ...counts), 1);
+  const picture = new ImageData(width, ROWS);
+  columns.forEach((counts, column) => {
+    counts.forEach((count, row) => {
+      if (count === 0) return;
+      const opacity = FAINTEST + (FULLEST - FAINTEST) * Math.sqrt(count / most);
+      const at = (ROWS - 1 - row) * width + column;
+      picture.data.set([...rgb, Math.round(255 * opacity)], at * 4);
+    });
+  });
+  return picture;
+}
+
+/** A colour in any notation CSS knows, as red, green and blue. */
+export function rgbOf(color: string): readonly number[] {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d");
+  if (pen === null) return [0, 0, 0];
+  pen.fillStyle = color;
+  pen.fillRect(0, 0, 1, 1);
+  return Array.from(pen.getImageData(0, 0, 1, 1).data.slice(0, 3));
 }

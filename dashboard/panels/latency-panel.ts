@@ -1,7 +1,8 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import type { Tick } from "../../proxy/live/frames.ts";
-import type { PointFigures } from "../../proxy/telemetry/series.ts";
+import type { PointFigures, SeriesAnswer } from "../../proxy/telemetry/series.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
+import { PollController } from "../controllers/poll-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/heat-map.ts";
 import "../elements/panel-tools.ts";
@@ -10,7 +11,7 @@ import { duration, moment, NOTHING, SAMPLES_FEW } from "../format.ts";
 import { Distribution } from "../state/bins.ts";
 import { type ChartWindow, chartWindow, columnsIn } from "../state/chart-window.ts";
 import { type Figures, isoOf } from "../state/figures.ts";
-import { History } from "../state/history.ts";
+import { historyPaceMs, historyPath } from "../state/history.ts";
 import type { Span } from "../state/place.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
@@ -57,9 +58,11 @@ export class LatencyPanel extends LitElement {
   declare asTable: boolean;
   readonly #live = new StoreController(this);
   readonly #at = new PlaceController(this);
-  readonly #history = new History(this.#live.store, () => {
-    this.requestUpdate();
-  });
+  readonly #history = new PollController<SeriesAnswer>(
+    this,
+    (answer) => historyPaceMs(answer, chartWindow(this.#at.place, this.#live.store)),
+    () => this.#live.store.pausedAtMs !== null,
+  );
 
   #kept: ReadonlyMap<string, Column> = new Map();
 
@@ -71,16 +74,11 @@ export class LatencyPanel extends LitElement {
     this.asTable = false;
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#history.stop();
-  }
-
   protected override willUpdate(_changed: PropertyValues): void {
     const window = chartWindow(this.#at.place, this.#live.store);
     const { metric, replica } = this;
     const query = { metric, origin: "real", window, replica, bins: true } as const;
-    this.#history.ask(window.source === "history" ? query : null);
+    this.#history.ask(window.source === "history" ? historyPath(query) : null);
   }
 
   protected override render(): TemplateResult {
@@ -228,7 +226,7 @@ function column(atMs: number, distribution: Distribution): Column {
   return {
     atMs,
     distribution,
-    values: [...distribution.entries()],
+    values: distribution,
     lines: { p50: distribution.quantile(0.5), p95: distribution.quantile(0.95) },
   };
 }

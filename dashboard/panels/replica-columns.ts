@@ -14,7 +14,7 @@ import {
 import type { FigureCell } from "../state/figures.ts";
 import type { LiveStore } from "../state/live-store.ts";
 import type { Tally } from "../state/rolling.ts";
-import { stateSpans } from "../state/state-spans.ts";
+import { stateSpans, type StateSpan } from "../state/state-spans.ts";
 
 /** State as glyph, word and colour: never colour alone. */
 export const STATES = {
@@ -26,6 +26,11 @@ export const STATES = {
 } as const;
 /** The troubled first. */
 const ORDER = ["down", "disabled", "starting", "draining", "up"];
+
+/** Width of the line of the last hour: what moves it by less than a pixel is not drawn anew. */
+const HOUR_PX = 64;
+/** A minute's trouble must be seen. */
+const SPAN_PX_MIN = 2;
 
 /** What a row is made of. */
 export interface ReplicaRow {
@@ -39,6 +44,8 @@ export interface ReplicaRow {
 export interface ReplicaColumn {
   readonly key: string;
   readonly title: string;
+  /** The least it needs; the room there is goes to all in proportion. */
+  readonly widthPx: number;
   readonly explains?: string;
   readonly isLeft?: true;
   /** Shown only when chosen. */
@@ -59,6 +66,7 @@ function latency(of: "ttft" | "tpot", q: number): ReplicaColumn {
   return {
     key: `${of}${q * 100}`,
     title,
+    widthPx: 72,
     value: read,
     show: (row) => duration(read(row)),
     n: ({ tally }) => tally?.[of].count ?? 0,
@@ -73,6 +81,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "state",
     title: "state",
+    widthPx: 70,
     isLeft: true,
     value: ({ view }) => ORDER.indexOf(view.state),
     show: ({ view: { state, because } }) =>
@@ -83,7 +92,8 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "hour",
     title: "last hour",
-    explains: "State over the last 60 minutes; hatched where nothing is known",
+    widthPx: 80,
+    explains: "State over the last 60 minutes; grey where nothing is known",
     isLeft: true,
     value: ({ view }) => -view.sinceMs,
     show: ({ view, store }) => stateLine(view, store),
@@ -91,15 +101,17 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "model",
     title: "model",
+    widthPx: 118,
     isLeft: true,
     value: ({ view }) => view.models[0] ?? null,
     show: ({ view }) => shortModel(view.models[0] ?? ""),
   },
-  { key: "weight", title: "weight", isExtra: true, value: ({ view }) => view.weight },
-  { key: "inflight", title: "in flight", value: ({ view }) => view.inFlight },
+  { key: "weight", title: "weight", widthPx: 60, isExtra: true, value: ({ view }) => view.weight },
+  { key: "inflight", title: "in flight", widthPx: 58, value: ({ view }) => view.inFlight },
   {
     key: "queue",
     title: "run / wait",
+    widthPx: 72,
     explains: "As the engine says: in its batch, and waiting for it",
     value: ({ view }) => view.stats?.waiting ?? null,
     show: ({ view: { stats } }) =>
@@ -108,12 +120,14 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "kv",
     title: "KV cache",
+    widthPx: 92,
     value: ({ view }) => view.stats?.kvCacheUsageRatio ?? null,
     show: ({ view }) => filled(view.stats?.kvCacheUsageRatio ?? null),
   },
   {
     key: "hits",
     title: "prefix hits",
+    widthPx: 78,
     explains: "Prompt tokens out of the engine's cache, since it started",
     isExtra: true,
     value: ({ view: { stats } }) => share(stats?.prefixHitTokens, stats?.prefixQueryTokens),
@@ -122,12 +136,14 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "rate",
     title: "req/s",
+    widthPx: 52,
     value: ({ tally, store }) => perSecond(tally?.ended, store.lately),
     show: ({ tally, store }) => significant(perSecond(tally?.ended, store.lately)),
   },
   {
     key: "tokens",
     title: "out tok/s",
+    widthPx: 68,
     value: ({ tally, store }) => perSecond(tally?.outputTokens, store.lately),
     show: ({ tally, store }) => grouped(perSecond(tally?.outputTokens, store.lately)),
   },
@@ -138,6 +154,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "failed",
     title: "failed",
+    widthPx: 76,
     explains: "Failed before any output, and cut off within it",
     value: ({ tally }) => (tally === null || tally.ended === 0 ? null : tally.failed + tally.cut),
     show: errors,
@@ -145,6 +162,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "probe",
     title: "last probe",
+    widthPx: 130,
     isExtra: true,
     isLeft: true,
     value: ({ view }) => view.lastProbe?.atMs ?? null,
@@ -156,6 +174,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "since",
     title: "since",
+    widthPx: 54,
     value: ({ view, store }) => Math.max(0, store.nowMs - view.sinceMs),
     show: ({ view, store }) =>
       html`<span title=${view.because}>${age(Math.max(0, store.nowMs - view.sinceMs))}</span>`,
@@ -187,26 +206,38 @@ function errors(row: ReplicaRow): TemplateResult | string {
 
 function filled(ratio: number | null): TemplateResult | string {
   if (ratio === null) return NOTHING;
-  return html`<span class="bar"><i style="width: ${Math.min(100, ratio * 100)}%"></i></span
+  return html`<span class="bar" style="--filled: ${Math.min(100, Math.round(ratio * 100))}%"></span
     >${percent(ratio)}`;
 }
 
 function stateLine(view: ReplicaView, store: LiveStore): TemplateResult {
   const spans = stateSpans(view, store.events, store.nowMs);
-  const words = spans.map(
-    ({ state, fromMs, untilMs }) => `${state ?? "unknown"} ${age(untilMs - fromMs)}`,
-  );
+  const words = spans
+    .map(({ state, fromMs, untilMs }) => `${state ?? "unknown"} ${age(untilMs - fromMs)}`)
+    .join(", then ");
   return html`<span
     class="hour"
     role="img"
-    aria-label=${words.join(", then ")}
-    title=${words.join(", then ")}
-    >${spans.map(
-      ({ state, fromMs, untilMs }) =>
-        html`<i
-          class=${state === null ? "unknown" : state}
-          style="flex: ${Math.max(1, Math.round((untilMs - fromMs) / 1_000))}${state === null ? "" : `; background: var(${STATES[state][1]})`}"
-        ></i>`,
-    )}</span
-  >`;
+    aria-label=${words}
+    title=${words}
+    style="background: linear-gradient(90deg, ${stopsOf(spans)})"
+  ></span>`;
+}
+
+/** Spans as the stops of a gradient without blends: a state that is as it should be is drawn quietly. */
+function stopsOf(spans: readonly StateSpan[]): string {
+  const startMs = spans[0]?.fromMs ?? 0;
+  const lengthMs = Math.max(1, (spans.at(-1)?.untilMs ?? 0) - startMs);
+  const at = (ms: number): number => Math.round(((ms - startMs) / lengthMs) * HOUR_PX);
+  return spans
+    .map(({ state, fromMs, untilMs }) => {
+      const color =
+        state === null
+          ? "var(--raised)"
+          : state === "up"
+            ? "color-mix(in oklch, var(--good) 60%, var(--panel))"
+            : `var(${STATES[state][1]})`;
+      return `${color} ${at(fromMs)}px ${Math.max(at(fromMs) + SPAN_PX_MIN, at(untilMs))}px`;
+    })
+    .join(", ");
 }

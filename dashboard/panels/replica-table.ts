@@ -1,19 +1,21 @@
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, noChange, type TemplateResult } from "lit";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/panel-tools.ts";
 import type { Figures } from "../state/figures.ts";
+import { columnsOf, liveTableStyles } from "../styles/live-table.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
+import { ReplicaOrder } from "./replica-order.ts";
 import { isFew, REPLICA_COLUMNS, type ReplicaColumn, type ReplicaRow } from "./replica-columns.ts";
 
-/** The order without another: the troubled first, then the slowest. */
-const SORT_DEFAULT = ["state", "-ttft95"] as const;
-
+/** A name and its engine. */
+const NAME_PX = 150;
 /** Every replica in one dense table; which columns, and by what they are sorted, is in the address. */
 export class ReplicaTable extends LitElement {
   static override styles = [
     panelStyles,
     tableStyles,
+    liveTableStyles,
     css`
       .name {
         font-weight: 600;
@@ -28,34 +30,25 @@ export class ReplicaTable extends LitElement {
         font-size: 12px;
         margin-left: 8px;
       }
-      .bar {
+      /* One picture each: parts within a clip would be painted one by one, for every replica, each second. */
+      .bar,
+      .hour {
         display: inline-block;
+        border-radius: 3px;
+        vertical-align: middle;
+      }
+      .bar {
         width: 36px;
         height: 6px;
-        border-radius: 3px;
-        background: var(--raised);
         margin-right: 8px;
-        vertical-align: middle;
-        overflow: hidden;
-      }
-      .bar i {
-        display: block;
-        height: 100%;
-        background: var(--accent);
+        background: linear-gradient(90deg, var(--accent) var(--filled), var(--raised) 0);
       }
       .hour {
-        display: inline-flex;
         width: 64px;
         height: 10px;
-        border-radius: 3px;
-        overflow: hidden;
-        vertical-align: middle;
       }
-      .hour .unknown {
-        background: repeating-linear-gradient(-45deg, var(--raised) 0 3px, var(--line) 3px 4px);
-      }
-      .hour .up {
-        opacity: 0.55;
+      .scroll {
+        max-height: 75vh;
       }
       th,
       td {
@@ -96,10 +89,40 @@ export class ReplicaTable extends LitElement {
   ];
   readonly #live = new StoreController(this);
   readonly #at = new PlaceController(this);
+  readonly #order = new ReplicaOrder();
+  /** Rows on the screen, by their place. */
+  readonly #inSight = new Set<number>();
+  readonly #sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const at = (target as HTMLTableRowElement).sectionRowIndex;
+      if (isIntersecting) this.#inSight.add(at);
+      else this.#inSight.delete(at);
+    }
+    this.requestUpdate();
+  });
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#sight.disconnect();
+    this.#inSight.clear();
+  }
+
+  protected override updated(): void {
+    // Asking for one that is watched already changes nothing.
+    for (const row of this.renderRoot.querySelectorAll("tr[data-replica]"))
+      this.#sight.observe(row);
+  }
 
   protected override render(): TemplateResult {
-    const rows = this.#rows();
     const columns = this.#columns();
+    const { store } = this.#live;
+    const unordered = [...store.replicas.values()].map((view) => ({
+      view,
+      tally: store.lately.byReplica.get(view.id) ?? null,
+      store,
+    }));
+    const isAnew = this.#order.hold(unordered, { sort: this.sort, columns, nowMs: store.nowMs });
+    const rows = this.#order.of(unordered);
     const up = rows.filter(({ view }) => view.state === "up").length;
     return html`<header>
         <h2>Replicas</h2>
@@ -112,7 +135,7 @@ export class ReplicaTable extends LitElement {
         <panel-tools .figures=${() => figuresOf(rows, columns)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Replicas">
-        <table>
+        <table class="live" style=${columnsOf([NAME_PX, ...columns.map(({ widthPx }) => widthPx)])}>
           <thead>
             <tr>
               ${this.#head("name", "replica")}
@@ -128,7 +151,9 @@ export class ReplicaTable extends LitElement {
                       <code>pitot serve --replica http://host:port</code>.
                     </td>
                   </tr>`
-                : rows.map((row) => this.#row(row, columns))
+                : rows.map((row, at) =>
+                    isAnew || this.#inSight.has(at) ? this.#row(row, columns) : noChange,
+                  )
             }
           </tbody>
         </table>
@@ -139,22 +164,6 @@ export class ReplicaTable extends LitElement {
     const chosen = this.#at.place.query.get("cols")?.split(",");
     return REPLICA_COLUMNS.filter(({ key, isExtra }) =>
       chosen === undefined ? isExtra !== true : chosen.includes(key),
-    );
-  }
-
-  #rows(): readonly ReplicaRow[] {
-    const { store } = this.#live;
-    const rows = [...store.replicas.values()].map((view) => ({
-      view,
-      tally: store.lately.byReplica.get(view.id) ?? null,
-      store,
-    }));
-    const { sort } = this;
-    const orders = (sort === null ? SORT_DEFAULT : [sort]).map(orderBy);
-    return rows.sort(
-      (a, b) =>
-        orders.reduce((order, by) => order || by(a, b), 0) ||
-        a.view.id.localeCompare(b.view.id, undefined, { numeric: true }),
     );
   }
 
@@ -231,23 +240,6 @@ function cell(column: ReplicaColumn, row: ReplicaRow): TemplateResult {
   return html`<td class=${style} title=${n === undefined ? "" : `n = ${n}`}>
     ${column.show?.(row) ?? column.value(row)}
   </td>`;
-}
-
-/** What has no value stands last, whichever way the others go. */
-function orderBy(sort: string): (a: ReplicaRow, b: ReplicaRow) => number {
-  const key = sort.replace(/^-/, "");
-  const sign = sort.startsWith("-") ? -1 : 1;
-  const column = REPLICA_COLUMNS.find((one) => one.key === key);
-  return (left, right) => {
-    const [a, b] = [left, right].map((row) =>
-      column === undefined ? row.view.id : column.value(row),
-    );
-    if (a === b || a === undefined || b === undefined) return 0;
-    if (a === null || b === null) return a === null ? 1 : -1;
-    if (typeof a === "string" || typeof b === "string")
-      return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
-    return sign * (a - b);
-  };
 }
 
 function figuresOf(rows: readonly ReplicaRow[], columns: readonly ReplicaColumn[]): Figures {

@@ -1,13 +1,16 @@
-import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import type { EndedRow } from "../../proxy/live/frames.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
+import { PollController } from "../controllers/poll-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
-import { grouped, moment, percent } from "../format.ts";
-import { load, type Loaded, LOADING } from "../state/api.ts";
+import { clock, grouped, moment, percent } from "../format.ts";
+import type { Loaded } from "../state/api.ts";
 import "../elements/panel-tools.ts";
 import type { Figures } from "../state/figures.ts";
 import { recordedRequests } from "../state/recorded-requests.ts";
 import { SELECTION_MIN, sharedTraits, type Trait } from "../state/shared-traits.ts";
+import { columnsOf, liveTableStyles } from "../styles/live-table.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 import { requestFigures } from "./request-figures.ts";
 import { requestRow, sayFilter } from "./request-row.ts";
@@ -23,6 +26,12 @@ const PRESETS = [
 /** Parts of the address that filter; the API knows them by these names. */
 const FILTERS = ["replica", "model", "outcome", "origin", "client", "from", "until"] as const;
 const ROWS = 200;
+/** Least widths of the columns after the first, in pixels. */
+const COLUMNS_PX = [150, 74, 160, 96, 72, 58, 66, 54, 86, 74, 74, 66, 46];
+/** A time of day, and one with its date. */
+const STARTED_PX = [76, 150] as const;
+/** As many as the control plane gives at once. */
+const ROWS_KEPT = 1_000;
 /** The slowest are few, or they would not be the slowest. */
 const ROWS_SLOWEST = 40;
 /** The list is asked for again this often while nobody paused it. */
@@ -36,10 +45,10 @@ interface Answer {
 
 /** The requests that ended last, by preset and filters, which are the address; and what the chosen ones share. */
 export class RequestList extends LitElement {
-  static override properties = { rows: { state: true }, everyone: { state: true } };
   static override styles = [
     panelStyles,
     tableStyles,
+    liveTableStyles,
     rowStyles,
     css`
       .chips {
@@ -82,47 +91,20 @@ export class RequestList extends LitElement {
       }
     `,
   ];
-  declare rows: Loaded<Answer>;
-  declare everyone: readonly EndedRow[];
   readonly #live = new StoreController(this);
   readonly #at = new PlaceController(this);
-  #asked = "";
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  #stop = new AbortController();
+  readonly #chosen = this.#poll();
+  /** All that are kept: what the chosen ones are held against, asked for only when some are chosen. */
+  readonly #everyone = this.#poll();
 
-  constructor() {
-    super();
-    this.rows = LOADING;
-    this.everyone = [];
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#stop.abort();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-  }
-
-  protected override willUpdate(_changed: PropertyValues): void {
-    const query = this.#query();
-    const { store } = this.#live;
-    if (store.isRecording) {
-      const requests = recordedRequests(store.ended, new URLSearchParams(query), store.goodput);
-      this.#asked = query;
-      this.everyone = store.ended;
-      this.rows = {
-        kind: "ready",
-        value: { requests, total: store.ended.length, keptMax: null },
-      };
-      return;
-    }
-    if (query === this.#asked) return;
-    this.#asked = query;
-    this.rows = LOADING;
-    void this.#refresh();
+  protected override willUpdate(): void {
+    const { isRecording } = this.#live.store;
+    this.#chosen.ask(isRecording ? null : `/requests?${this.#query()}`);
+    this.#everyone.ask(isRecording || !this.#isNarrowed ? null : `/requests?limit=${ROWS_KEPT}`);
   }
 
   protected override render(): TemplateResult {
-    const { rows } = this;
+    const rows = this.#rows();
     const hint =
       rows.kind === "ready" ? `${rows.value.requests.length} shown · ${keptOf(rows.value)}` : "";
     return html`<header>
@@ -131,8 +113,20 @@ export class RequestList extends LitElement {
         <span class="spring"></span>
         <panel-tools .figures=${this.#figures}></panel-tools>
       </header>
-      ${this.#chips()} ${this.#shared()}
-      ${rows.kind === "loading" ? html`<p class="hint" role="status">Loading…</p>` : rows.kind === "error" ? html`<p role="alert">${rows.message}</p>` : this.#table(rows.value.requests)}`;
+      ${this.#chips()} ${this.#shared(rows)}
+      ${rows.kind === "loading" ? html`<p class="hint" role="status">Loading…</p>` : rows.kind === "error" ? html`<p role="alert">${rows.message}</p>` : this.#guarded(rows.value.requests)}`;
+  }
+
+  #rows(): Loaded<Answer> {
+    const { store } = this.#live;
+    if (!store.isRecording) return this.#chosen.answer;
+    const asked = new URLSearchParams(this.#query());
+    const requests = recordedRequests(store.ended, asked, store.goodput);
+    return { kind: "ready", value: { requests, total: store.ended.length, keptMax: null } };
+  }
+
+  get #isNarrowed(): boolean {
+    return this.#query() !== `limit=${ROWS}&preset=all`;
   }
 
   #query(): string {
@@ -149,21 +143,9 @@ export class RequestList extends LitElement {
     return asked.toString();
   }
 
-  async #refresh(): Promise<void> {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#stop.abort();
-    this.#stop = new AbortController();
-    const { signal } = this.#stop;
-    if (this.#live.store.pausedAtMs === null || this.rows.kind !== "ready") {
-      const [rows, everyone] = await Promise.all([
-        load<Answer>(`/requests?${this.#asked}`, signal),
-        load<Answer>("/requests?limit=1000", signal),
-      ]);
-      if (signal.aborted) return;
-      this.rows = rows;
-      this.everyone = everyone.kind === "ready" ? everyone.value.requests : [];
-    }
-    this.#timer = setTimeout(() => void this.#refresh(), REFRESH_MS);
+  #poll(): PollController<Answer> {
+    const isHeld = (): boolean => this.#live.store.pausedAtMs !== null;
+    return new PollController<Answer>(this, () => REFRESH_MS, isHeld);
   }
 
   #chips(): TemplateResult {
@@ -198,12 +180,18 @@ export class RequestList extends LitElement {
     </div>`;
   }
 
-  #shared(): TemplateResult | typeof nothing {
-    const { rows } = this;
-    const isNarrowed = this.#asked !== `limit=${ROWS}&preset=all`;
-    if (rows.kind !== "ready" || !isNarrowed) return nothing;
+  #shared(rows: Loaded<Answer>): TemplateResult | typeof nothing {
+    if (rows.kind !== "ready" || !this.#isNarrowed) return nothing;
+    const { store } = this.#live;
+    const { answer } = this.#everyone;
+    const everyone = store.isRecording
+      ? store.ended
+      : answer.kind === "ready"
+        ? answer.value.requests
+        : null;
+    if (everyone === null) return nothing;
     const chosen = new Set(rows.value.requests.map(({ id }) => id));
-    const others = this.everyone.filter(({ id }) => !chosen.has(id));
+    const others = everyone.filter(({ id }) => !chosen.has(id));
     const traits = sharedTraits(rows.value.requests, others);
     const told =
       chosen.size < SELECTION_MIN
@@ -231,9 +219,16 @@ export class RequestList extends LitElement {
         </li>`;
   }
 
+  /** Between two answers nothing in it changes, whatever the frames bring. */
+  #guarded(rows: readonly EndedRow[]): unknown {
+    return guard([rows, this.#at.place.isUtc], () => this.#table(rows));
+  }
+
   #table(rows: readonly EndedRow[]): TemplateResult {
+    const isDated = rows.some(({ startedMs }) => moment(startedMs) !== clock(startedMs));
+    const columns = columnsOf([STARTED_PX[isDated ? 1 : 0], ...COLUMNS_PX]);
     return html`<div class="scroll" tabindex="0" role="region" aria-label="Ended requests">
-      <table>
+      <table class="live" style=${columns}>
         <thead>
           <tr>
             <th>started</th>
@@ -267,8 +262,10 @@ export class RequestList extends LitElement {
     </div>`;
   }
 
-  readonly #figures = (): Figures =>
-    requestFigures("Requests", this.rows.kind === "ready" ? this.rows.value.requests : []);
+  readonly #figures = (): Figures => {
+    const rows = this.#rows();
+    return requestFigures("Requests", rows.kind === "ready" ? rows.value.requests : []);
+  };
 }
 
 /** Since when, and until when. */

@@ -4,9 +4,12 @@ import { StoreController } from "../controllers/store-controller.ts";
 import { age, clock, duration, grouped, NOTHING } from "../format.ts";
 import "../elements/panel-tools.ts";
 import { requestFigures } from "./request-figures.ts";
+import { columnsOf, liveTableStyles } from "../styles/live-table.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 const ROWS = 12;
+const IN_FLIGHT_COLUMNS = columnsOf([84, 90, 110, 64, 80, 68]);
+const RECENT_COLUMNS = columnsOf([80, 112, 110, 62, 58, 78, 78, 70]);
 /** Outcome as glyph and colour; the word stands beside it. */
 export const OUTCOMES = {
   completed: ["✓", "--good"],
@@ -63,7 +66,7 @@ export function opener(id: string): {
 
 /** What is under way, the oldest first: where something stuck would show. */
 export class InFlightTable extends LitElement {
-  static override styles = [panelStyles, tableStyles, rowStyles];
+  static override styles = [panelStyles, tableStyles, liveTableStyles, rowStyles];
   readonly #live = new StoreController(this);
 
   protected override render(): TemplateResult {
@@ -76,7 +79,7 @@ export class InFlightTable extends LitElement {
         <panel-tools .figures=${() => requestFigures("In flight", store.inFlight)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Requests in flight">
-        <table>
+        <table class="live" style=${IN_FLIGHT_COLUMNS}>
           <thead>
             <tr>
               <th>request</th>
@@ -115,7 +118,7 @@ export class InFlightTable extends LitElement {
 
 /** What has just ended, newest first. Enter or a click opens the waterfall. */
 export class RecentTable extends LitElement {
-  static override styles = [panelStyles, tableStyles, rowStyles];
+  static override styles = [panelStyles, tableStyles, liveTableStyles, rowStyles];
   readonly #live = new StoreController(this);
 
   protected override render(): TemplateResult {
@@ -128,7 +131,7 @@ export class RecentTable extends LitElement {
         <panel-tools .figures=${() => requestFigures("Recent requests", store.ended)}></panel-tools>
       </header>
       <div class="scroll" tabindex="0" role="region" aria-label="Recent requests">
-        <table>
+        <table class="live" style=${RECENT_COLUMNS}>
           <thead>
             <tr>
               <th>ended</th>

@@ -19,12 +19,16 @@ export class SharePanel extends LitElement {
         margin: 0;
         padding: 0;
         display: grid;
-        gap: 8px;
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr));
+        gap: 8px 32px;
       }
       li {
         display: grid;
-        grid-template-columns: 130px 1fr 120px;
+        grid-template-columns: 110px 1fr 104px;
         gap: 12px;
+        height: 1.5em;
+        contain: strict;
+        content-visibility: auto;
         align-items: center;
         font-size: 13px;
       }
@@ -101,7 +105,7 @@ export class SharePanel extends LitElement {
             role="img"
             aria-label="${percent(share)} of the traffic, fair share ${percent(fair)}"
           >
-            <i style="width: ${(share ?? 0) * 100}%"></i><b style="left: ${fair * 100}%"></b>
+            <i style="width: ${drawn(share ?? 0)}%"></i><b style="left: ${drawn(fair)}%"></b>
           </div>
           <span>${percent(share)} of ${percent(fair)}</span>
         </li>`;
@@ -109,6 +113,11 @@ export class SharePanel extends LitElement {
       ${views.length === 0 ? html`<li class="hint">No replica is up.</li>` : ""}
     </ul>`;
   }
+}
+
+/** As fine as a screen shows it: what changes by less is not drawn anew. */
+function drawn(share: number): string {
+  return (share * 100).toFixed(1);
 }
 
 function figuresOf(views: readonly ReplicaView[], counts: readonly number[]): Figures {

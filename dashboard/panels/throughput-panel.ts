@@ -1,5 +1,7 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import type { SeriesAnswer } from "../../proxy/telemetry/series.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
+import { PollController } from "../controllers/poll-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { figuresTable } from "../elements/figures-table.ts";
 import "../elements/panel-tools.ts";
@@ -8,7 +10,7 @@ import type { ChartSeries } from "../elements/time-chart.ts";
 import { moment, significant } from "../format.ts";
 import { type ChartWindow, chartWindow, columnsIn } from "../state/chart-window.ts";
 import { type Figures, isoOf } from "../state/figures.ts";
-import { History } from "../state/history.ts";
+import { historyPaceMs, historyPath } from "../state/history.ts";
 import type { Span } from "../state/place.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
@@ -69,9 +71,11 @@ export class ThroughputPanel extends LitElement {
   readonly #at = new PlaceController(this);
   readonly #histories = LINES.map(
     () =>
-      new History(this.#live.store, () => {
-        this.requestUpdate();
-      }),
+      new PollController<SeriesAnswer>(
+        this,
+        (answer) => historyPaceMs(answer, chartWindow(this.#at.place, this.#live.store)),
+        () => this.#live.store.pausedAtMs !== null,
+      ),
   );
 
   constructor() {
@@ -79,17 +83,12 @@ export class ThroughputPanel extends LitElement {
     this.asTable = false;
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    for (const history of this.#histories) history.stop();
-  }
-
   protected override willUpdate(_changed: PropertyValues): void {
     const window = chartWindow(this.#at.place, this.#live.store);
     const { metric } = TOKENS[this.#tokens()];
     LINES.forEach((origin, at) => {
       const query = { metric, origin, window, replica: null, bins: false };
-      this.#histories[at]?.ask(window.source === "history" ? query : null);
+      this.#histories[at]?.ask(window.source === "history" ? historyPath(query) : null);
     });
   }
 

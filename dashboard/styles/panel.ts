@@ -113,7 +113,8 @@ export const tableStyles = css`
     padding: 0 16px 10px;
   }
   table {
-    border-collapse: collapse;
+    border-collapse: separate;
+    border-spacing: 0;
     width: 100%;
     font-size: 13px;
   }

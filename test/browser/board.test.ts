@@ -69,7 +69,7 @@ describe("the board during live traffic", () => {
     expect(
       numberOf(await page.locator('figure-value[data-tile="Errors"] span').first().innerText()),
     ).toBe(0);
-    expect(await page.locator('[data-replica="vllm-0"]').innerText()).toContain("up");
+    expect(await page.locator('[data-replica="vllm-0"]').textContent()).toContain("up");
     expect(foreign).toEqual([]);
     expect(errors).toEqual([]);
     await page.context().close();

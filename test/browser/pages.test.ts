@@ -189,7 +189,7 @@ test("a replica gone slow is found in three clicks: which, since when, which req
   await trait.click();
   await page.waitForURL(/replica=vllm-1/);
   await until(async () => {
-    const replicas = await page.locator("request-list tbody tr td:nth-child(5)").allInnerTexts();
+    const replicas = await page.locator("request-list tbody tr td:nth-child(5)").allTextContents();
     return replicas.length > 5 && replicas.every((text) => text === "vllm-1");
   }, "the list is that replica's");
   fleet.engines[1]!.setFaults([]);

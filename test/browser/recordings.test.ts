@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../harness/fleet.ts";
@@ -9,6 +10,7 @@ const SECONDS = 40;
 const RECORDING = syntheticRecording({ replicas: 6, seconds: SECONDS, requestsPerSecond: 12 });
 const FILES = {
   "/good.jsonl": RECORDING,
+  "/wide.jsonl": syntheticRecording({ replicas: 64, seconds: 8, requestsPerSecond: 300 }),
   "/cut.jsonl": RECORDING.slice(0, -200),
   "/other.jsonl": "hello\n",
   "/newer.jsonl": RECORDING.replace('"frameVersion":2', '"frameVersion":9'),
@@ -91,7 +93,7 @@ describe("a recording without a server", () => {
     await page.getByLabel("Replica").selectOption("vllm-1");
     const replicas = page.locator("request-list tbody tr td:nth-child(5)");
     await until(
-      async () => new Set(await replicas.allInnerTexts()).size === 1,
+      async () => new Set(await replicas.allTextContents()).size === 1,
       "only that replica's are left",
     );
     await page.locator("request-list tr[tabindex]").first().click();
@@ -104,6 +106,29 @@ describe("a recording without a server", () => {
     expect(await page.getByRole("button", { name: "drain…" }).count()).toBe(0);
     expect(errors).toEqual([]);
   });
+});
+
+test("of a wide fleet a row that was out of sight is as new as the others once it is scrolled to", async () => {
+  await page.goto(`${NOWHERE}/replicas?recording=/wide.jsonl&cols=kv`);
+  const moment = page.getByLabel("Moment of the recording");
+  await moment.fill("4");
+  for (const at of ["5", "6", "7", "8"]) {
+    await moment.fill(at);
+    await page.getByText(`${at}.0\u2009s of 8.0\u2009s`).waitFor();
+  }
+  const saved = page.waitForEvent("download");
+  await page.locator("replica-table").getByRole("button", { name: "CSV" }).click();
+  const csv = readFileSync(await (await saved).path(), "utf8")
+    .trimEnd()
+    .split("\r\n");
+  const usage = Math.round(Number(csv.at(-1)?.split(",").at(-1)) * 100);
+  const last = page.locator("[data-replica]").last();
+  await last.scrollIntoViewIfNeeded();
+  await until(
+    async () => (await last.locator("td").last().innerText()) === `${usage}\u2009%`,
+    "it shows what the figures say",
+  );
+  expect(errors).toEqual([]);
 });
 
 /** Share of pixels that differ visibly, out of two pictures. */
