@@ -11,7 +11,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 /** An answer that was not streamed: whole up to a size, of a larger one its two ends. */
 export class KeptAnswer {
   readonly #bytesMax: number;
-  #pieces: Uint8Array[] = [];
+  #pieces: Buffer[] = [];
   #bytes = 0;
   #head: Buffer | null = null;
   #tail = NOTHING;
@@ -23,7 +23,8 @@ export class KeptAnswer {
   push(bytes: Uint8Array): void {
     this.#bytes += bytes.length;
     if (this.#head !== null) return this.#slide(bytes);
-    this.#pieces.push(bytes);
+    // A copy: the bytes are good during the call only.
+    this.#pieces.push(Buffer.from(bytes));
     if (this.#bytes <= this.#bytesMax) return;
     const whole = Buffer.concat(this.#pieces);
     this.#pieces = [];
@@ -37,7 +38,9 @@ export class KeptAnswer {
 
   /** All of it, or `null` when it was too large. */
   text(): string | null {
-    return this.#head === null ? Buffer.concat(this.#pieces).toString() : null;
+    if (this.#head !== null) return null;
+    const [first = NOTHING] = this.#pieces;
+    return (this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first).toString();
   }
 
   /** Usage written near either end of a large answer; the later one where there are two. */

@@ -1,4 +1,5 @@
-import { headerOf } from "./headers.ts";
+import type { AnswerStart } from "../upstream/wire/answer-start.ts";
+import { headerOf, isReason } from "./headers.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** Status line and headers of an engine's answer, and what they say of the body to come. */
@@ -10,21 +11,23 @@ export class AnswerHead {
   readonly type: string | undefined;
   readonly isStream: boolean;
 
-  constructor(status: number, message: string, raw: readonly string[]) {
+  /** Length of the body, where it is stated. */
+  readonly bodyBytes: number | null;
+  /** Only the closing of its connection ends the body: it may have been cut as well as finished. */
+  readonly isCloseDelimited: boolean;
+
+  constructor({ status, message, raw, bodyBytes, isChunked }: AnswerStart) {
     this.status = status;
-    this.message = message;
+    this.message = isReason(message) ? message : "";
     this.raw = raw;
     this.type = headerOf(raw, "content-type");
     this.isStream = this.type?.toLowerCase().startsWith("text/event-stream") === true;
+    this.bodyBytes = bodyBytes;
+    this.isCloseDelimited = bodyBytes === null && !isChunked;
   }
 
   has(name: string): boolean {
     return headerOf(this.raw, name) !== undefined;
-  }
-
-  /** Only the closing of its connection ends the body: it may have been cut as well as finished. */
-  get isCloseDelimited(): boolean {
-    return !this.has("content-length") && !this.has("transfer-encoding");
   }
 
   /** An answer whose events can be read as they come. */

@@ -1,14 +1,14 @@
-import type { ServerResponse } from "node:http";
 import type { Clock } from "../../engines/clock.ts";
 import type { Replica } from "../upstream/replica.ts";
 import type { Attempt } from "./attempt.ts";
 import type { TimeLimits } from "./deadlines.ts";
 import type { InferenceRequest } from "./inference-request.ts";
+import type { Outlet } from "./outlet.ts";
 
 /** What one try is made of. */
 export interface AttemptParts {
   readonly request: InferenceRequest;
-  readonly response: ServerResponse;
+  readonly outlet: Outlet;
   readonly replica: Replica;
   readonly clock: Clock;
   readonly limits: TimeLimits;

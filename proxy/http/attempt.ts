@@ -1,28 +1,16 @@
-import type { Dispatcher } from "undici";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { Lane, Traveller } from "../upstream/lane.ts";
 import { reasonOf } from "../upstream/probe.ts";
+import type { AnswerStart } from "../upstream/wire/answer-start.ts";
+import type { Lane, Traveller } from "../upstream/wire/lane.ts";
 import { AnswerHead } from "./answer-head.ts";
 import type { AttemptParts } from "./attempt-parts.ts";
 import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
 import type { TimeLimits, Watched } from "./deadlines.ts";
-import { type Fault, faultOf } from "./dispatch-fault.ts";
 import { beginsWithError } from "./first-event.ts";
-import {
-  downstreamHeaders,
-  headerOf,
-  isReason,
-  rawText,
-  removeHeader,
-  withReplicaHeaders,
-} from "./headers.ts";
+import { downstreamHeaders, headerOf, removeHeader, withReplicaHeaders } from "./headers.ts";
 import { UsageSieve } from "./usage-sieve.ts";
-
-/** Thrown into undici to end a request on purpose; never seen outside. */
-class Ended extends Error {
-  override readonly name = "Ended";
-}
+import { type Fault, faultOf } from "./wire-fault.ts";
 
 /** An error event in place of an answer counts as the 502 it should have been. */
 const STATUS_OF_ERROR_EVENT = 502;
@@ -33,14 +21,13 @@ const HELD_BYTES_MAX = 65_536;
  * One try at one replica: sends the request and passes the answer on, each chunk to the client before the meter sees it.
  * Resolves exactly once, however it ends; then nothing of it is left open.
  */
-export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
+export class Attempt implements Watched, Traveller {
   timer: ExchangeTimer;
   readonly attemptStartedMs: number;
   blockedSinceMs: number | null = null;
   readonly #parts: AttemptParts;
   #lane: Lane | null = null;
   #isReused = false;
-  #controller: Dispatcher.DispatchController | null = null;
   #resolve: (result: AttemptResult) => void = () => {};
   #result: AttemptResult | null = null;
   #head: AnswerHead | null = null;
@@ -73,16 +60,16 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     const asking = request.usage?.of(request.body, replica.engine) ?? null;
     this.#asksUsage = asking !== null;
     const own = asking === null ? ownHeaders : [...ownHeaders, ...asking.headers];
-    const options = {
-      path: request.target,
+    const wire = {
       method: request.method,
+      path: request.target,
       headers: withReplicaHeaders(request.headers, own, leftOut),
-      // undici takes any iterable of buffers (docs/docs/api/Dispatcher.md, DispatchOptions); its types do not say so.
-      body: (asking?.body ?? request.body.payload()) as Buffer | null,
+      body: asking?.body ?? request.body.payload(),
     };
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      (lane === "fresh" ? replica.freshLane() : replica.pool).dispatch(options, this);
+      if (lane === "fresh") replica.lanes.carryAfresh(wire, this);
+      else replica.lanes.carry(wire, this);
     });
   }
 
@@ -94,7 +81,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   expire(code: ErrorCode | "client"): void {
     if (code === "client") {
       this.#finish({ kind: "cancelled", cause: "client_stall" });
-      this.#parts.response.destroy();
+      this.#parts.outlet.breakOff(null);
     } else if (this.timer.said === "mark") this.#end();
     else if (code === "upstream_connect_failed")
       this.#fail({ cause: "refused", code, why: "connect timed out" });
@@ -106,54 +93,46 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     this.#fail({ cause: code === "upstream_cut" ? "disabled" : "timeout", code, why });
   }
 
-  boards(lane: Lane): void {
+  get isOver(): boolean {
+    return this.#result !== null;
+  }
+
+  boarded(lane: Lane, isReused: boolean): void {
     this.#lane = lane;
+    this.#isReused = isReused;
+    this.timer.connected();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    this.#isReused = this.#lane?.carry() === true;
-    if (this.#result === null) this.timer.connected();
-    else controller.abort(new Ended());
-  }
-
-  /** undici has written the whole request. */
-  onRequestSent(): void {
+  sent(): void {
     this.#sent = true;
     if (this.#claimed || !this.#parts.isReplayable) this.#parts.request.body.spent();
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: unknown,
-    message?: string,
-  ): void {
-    if (status < 200 || this.#result !== null) return;
+  started(start: AnswerStart): void {
     const { replica, clock, mayRetry } = this.#parts;
-    const raw = rawText((controller.rawHeaders ?? []) as Buffer[]);
-    const head = new AnswerHead(status, isReason(message) ? message : "", raw);
+    const head = new AnswerHead(start);
     this.#head = head;
     replica.lastByteMs = clock.nowMs();
-    this.timer.headers(status, head.type);
+    this.timer.headers(head.status, head.type);
     if (this.#asksUsage && head.isPlainStream) this.#sieve = new UsageSieve();
     // Engines send headers long before the first token. They are held until there is a byte to go with them, because up
     // to then another replica may still answer.
-    if (mayRetry(status)) this.#kept = [];
+    if (mayRetry(head.status)) this.#kept = [];
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#result !== null) return;
-    if (!this.#claimed && !this.#begin(chunk)) return;
-    const { response, replica } = this.#parts;
-    const hasRoom = this.#sieve?.pass(chunk, response) ?? response.write(chunk);
-    this.timer.chunk(chunk);
+  carried(bytes: Buffer): void {
+    if (!this.#claimed && !this.#begin(bytes)) return;
+    const { outlet, replica } = this.#parts;
+    let hasRoom = true;
+    if (this.#sieve !== null) hasRoom = this.#sieve.pass(bytes, outlet);
+    else if (this.#head?.bodyBytes === bytes.length) outlet.writeWhole(bytes);
+    else hasRoom = outlet.write(bytes);
+    this.timer.chunk(bytes);
     replica.lastByteMs = this.timer.lastActivityMs;
-    if (!hasRoom) this.#waitForClient(controller);
+    if (!hasRoom) this.#waitForClient();
   }
 
-  onResponseEnd(): void {
-    if (this.#result !== null) return;
+  arrived(): void {
     if (this.#kept !== null) return this.#refused();
     const { request } = this.#parts;
     if (this.#head?.isStream === true && this.#head.status === 200 && request.method !== "HEAD") {
@@ -166,12 +145,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     this.#end();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  failed(error: Error): void {
     if (this.#result !== null) return;
     if (this.#kept !== null) return this.#refused();
     if (this.timer.said === "mark") return this.#end();
     const fault = faultOf(error, {
-      written: this.#controller !== null,
+      written: this.#lane !== null,
       reused: this.#isReused,
       answered: this.#head !== null,
     });
@@ -180,17 +159,17 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   }
 
   /** The first bytes of the answer: from here on it is this replica's. Returns false when they are not to be passed on. */
-  #begin(chunk: Buffer): boolean {
+  #begin(bytes: Buffer): boolean {
     if (this.#kept !== null) {
-      this.#keptBytes += chunk.length;
-      if (this.#keptBytes <= HELD_BYTES_MAX) this.#kept.push(chunk);
+      this.#keptBytes += bytes.length;
+      if (this.#keptBytes <= HELD_BYTES_MAX) this.#kept.push(Buffer.from(bytes));
       else this.#refused();
       return false;
     }
     const { request, replica, mayRetry } = this.#parts;
     if (
       this.#head?.isStream === true &&
-      beginsWithError(chunk, replica.engine, request.route) &&
+      beginsWithError(bytes, replica.engine, request.route) &&
       mayRetry(STATUS_OF_ERROR_EVENT)
     ) {
       this.#fail({ cause: "error-event", code: "upstream_cut", why: "began with an error event" });
@@ -206,15 +185,15 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
     // From here on there is no other try.
     if (this.#sent) this.#parts.request.body.spent();
     const { status = 502, message = "" } = this.#head ?? {};
-    this.#parts.response.writeHead(status, message, this.#headers());
+    this.#parts.outlet.begin(status, message, this.#headers());
     return true;
   }
 
   /** The whole answer is out. */
   #end(): void {
     if (!this.#claim()) return;
-    this.#sieve?.end(this.#parts.response);
-    this.#parts.response.end();
+    this.#sieve?.end(this.#parts.outlet);
+    this.#parts.outlet.end();
     this.#finish({ kind: "answered" });
   }
 
@@ -256,18 +235,18 @@ export class Attempt implements Dispatcher.DispatchHandler, Watched, Traveller {
   #finish(result: AttemptResult): void {
     if (this.#result !== null) return;
     this.#result = result;
-    if (result.kind !== "answered") this.#controller?.abort(new Ended());
-    // A lane of its own carries nothing else.
-    if (this.#parts.lane === "fresh") void this.#lane?.close();
+    if (result.kind !== "answered") this.#lane?.leave(this);
     this.#resolve(result);
   }
 
-  #waitForClient(controller: Dispatcher.DispatchController): void {
-    controller.pause();
+  #waitForClient(): void {
+    // The rest of one read still comes after it was said to pause.
+    if (this.blockedSinceMs !== null) return;
+    this.#lane?.pause();
     this.blockedSinceMs = this.#parts.clock.nowMs();
-    this.#parts.response.once("drain", () => {
+    this.#parts.outlet.response.once("drain", () => {
       this.blockedSinceMs = null;
-      if (this.#result === null) controller.resume();
+      if (this.#result === null) this.#lane?.resume();
     });
   }
 

@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { Exchange } from "../../engines/exchange.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -9,12 +8,13 @@ import type { AttemptResult, Unanswered } from "./attempt-result.ts";
 import type { TimeLimits } from "./deadlines.ts";
 import type { ForwardServices } from "./forward-services.ts";
 import type { InferenceRequest } from "./inference-request.ts";
+import type { Outlet } from "./outlet.ts";
 import { PUSHBACK_STATUSES } from "./retry.ts";
 
 export interface ContestParts {
   readonly services: ForwardServices;
   readonly request: InferenceRequest;
-  readonly response: ServerResponse;
+  readonly outlet: Outlet;
   readonly timer: ExchangeTimer;
   readonly wish: RouteRequest;
   readonly limits: TimeLimits;
@@ -123,8 +123,7 @@ export class Contest {
     timer: ExchangeTimer,
     lane: "pooled" | "fresh",
   ): Promise<AttemptResult> {
-    const { services, request, response, limits, isReplayable, tried, wish, mayRetry } =
-      this.#parts;
+    const { services, request, outlet, limits, isReplayable, tried, wish, mayRetry } = this.#parts;
     const { clock, replicas, deadlines, queue, traces } = services;
     tried.add(replica);
     const isReal = wish.pinned === undefined;
@@ -136,7 +135,7 @@ export class Contest {
     const attempt = new Attempt(
       {
         request,
-        response,
+        outlet,
         replica,
         clock,
         limits,

@@ -12,6 +12,7 @@ import { sendError, sendHeld } from "./error-answer.ts";
 import type { ForwardServices } from "./forward-services.ts";
 import { headerOf } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
+import { Outlet } from "./outlet.ts";
 import { backoffMs, bestOf, nextStep, RETRY_STATUSES, type RetryState } from "./retry.ts";
 
 /** Why a request is to end although nothing is wrong with it. */
@@ -25,6 +26,7 @@ export class Forwarding {
   readonly #services: ForwardServices;
   readonly #request: InferenceRequest;
   readonly #response: ServerResponse;
+  readonly #outlet: Outlet;
   readonly #timer: ExchangeTimer;
   readonly #wish: RouteRequest;
   readonly #contest: Contest;
@@ -48,6 +50,7 @@ export class Forwarding {
     this.#services = services;
     this.#request = request;
     this.#response = response;
+    this.#outlet = new Outlet(response);
     const bytesIn = body.length;
     this.#isReplayable = bytesIn <= retries.replayBytesMax;
     const traceparent = headerOf(request.headers, "traceparent");
@@ -66,7 +69,7 @@ export class Forwarding {
     this.#contest = new Contest({
       services,
       request,
-      response,
+      outlet: this.#outlet,
       limits,
       timer: this.#timer,
       wish: this.#wish,
@@ -216,14 +219,10 @@ export class Forwarding {
   #endOf(result: Exclude<AttemptResult, Unanswered>): Ending {
     if (result.kind === "answered") return { kind: "answered" };
     if (result.kind === "cancelled") return { ...this.#cancelled(), ...result };
-    const response = this.#response;
     // A stream can still say why between two events; half an event, or any other body, can only be left visibly incomplete.
     // Neither gets a clean end.
-    if (result.takesEvent) {
-      response.write(errorEvent(result.code));
-      response.socket?.destroySoon();
-    } else response.destroy();
-    return { kind: "broken", code: result.code, status: response.statusCode };
+    this.#outlet.breakOff(result.takesEvent ? errorEvent(result.code) : null);
+    return { kind: "broken", code: result.code, status: this.#response.statusCode };
   }
 
   #stopped(): Ending {

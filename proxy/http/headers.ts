@@ -152,11 +152,6 @@ export function downstreamHeaders(raw: readonly string[], status: number): strin
   return kept;
 }
 
-/** The flat list of raw header buffers undici hands out, as text. Header bytes are latin-1 (RFC 9110 §5.5). */
-export function rawText(raw: readonly (Buffer | string)[]): string[] {
-  return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
-}
-
 /** Whether a status line may carry it as its reason: llhttp reads more than Node writes. */
 export function isReason(text: string | undefined): text is string {
   return text !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(text);

@@ -1,8 +1,13 @@
-import type { Writable } from "node:stream";
 import { readSseEvent } from "../../engines/sse.ts";
 
 /** Usage takes a few hundred bytes; what grows beyond this is no usage event and passes as it comes. */
 const HELD_BYTES_MAX = 16_384;
+
+/** Where what passes goes. Bytes are its own from then on, or copied. */
+export interface Sink {
+  write(bytes: Buffer): boolean;
+  readonly writableNeedDrain: boolean;
+}
 
 const LF = 10;
 const CR = 13;
@@ -24,7 +29,7 @@ export class UsageSieve {
   #isDone = false;
 
   /** Writes what is the client's of a chunk to `sink`; false when that wants no more for now. */
-  pass(chunk: Buffer, sink: Writable): boolean {
+  pass(chunk: Buffer, sink: Sink): boolean {
     if (this.#isDone && !this.#afterCr) return sink.write(chunk);
     let start = 0;
     let from = 0;
@@ -60,14 +65,14 @@ export class UsageSieve {
   }
 
   /** No more will come: what is held is an event without its blank line, or part of one. */
-  end(sink: Writable): void {
+  end(sink: Sink): void {
     const held = Buffer.concat(this.#held);
     this.#clear();
     if (held.length > 0 && !isUsageAlone(held)) sink.write(held);
   }
 
   /** An event ends with `rest`. True when it is taken out. */
-  #ends(rest: Buffer, sink: Writable): boolean {
+  #ends(rest: Buffer, sink: Sink): boolean {
     const isFree = this.#isDone || this.#isPassing;
     this.#isPassing = false;
     this.#tookLast =
@@ -78,10 +83,10 @@ export class UsageSieve {
     return this.#tookLast;
   }
 
-  #hold(piece: Buffer, sink: Writable): void {
+  #hold(piece: Buffer, sink: Sink): void {
     this.#tookLast = false;
     if (this.#isDone || this.#isPassing) return void sink.write(piece);
-    this.#held.push(piece);
+    this.#held.push(Buffer.from(piece));
     this.#heldBytes += piece.length;
     if (this.#heldBytes <= HELD_BYTES_MAX) return;
     for (const held of this.#held) sink.write(held);

@@ -37,7 +37,7 @@ export class MirrorSet implements Members {
       this.#replicas.delete(id);
       this.#aborts.delete(id);
       // A graceful close lets running streams finish on their own.
-      void replica.pool.close();
+      replica.close();
     }
     for (const share of shares) this.#mirror(share);
   }
@@ -82,7 +82,7 @@ export class MirrorSet implements Members {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.all()].map((replica) => replica.pool.destroy()));
+    await Promise.all([...this.all()].map((replica) => replica.destroy()));
   }
 
   #mirror(share: ReplicaShare): void {
@@ -90,7 +90,7 @@ export class MirrorSet implements Members {
     const { id, url, spec, column, state, because, recognition, stats, statsAtMs } = share;
     let replica = this.#replicas.get(id);
     if (replica === undefined || replica.url !== url) {
-      void replica?.pool.close();
+      replica?.close();
       const inFlight = table.counter(row, column);
       replica = new Replica(id, url, clock, { ...spec, ...limits, inFlight });
       this.#replicas.set(id, replica);

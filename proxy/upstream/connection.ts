@@ -2,15 +2,11 @@ import { X509Certificate } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { type ConnectionOptions as SocketOptions, createSecureContext } from "node:tls";
 import { Pool } from "undici";
-import { Lane } from "./lane.ts";
+import { KEEP_ALIVE_MS } from "./wire/lanes.ts";
 
-/** Connections to one replica at most: above an engine's batch more would only wait inside it. */
-export const CONNECTIONS_MAX = 1024;
-/** All four engines close idle connections after 5 s; ours must be the first to let go. */
-const KEEP_ALIVE_MS = 3_000;
-/** Only frees the socket: the limit that counts is `connectMs` of http/deadlines.ts, which is shorter. */
-/** Read ahead of a client that takes nothing, beside the one read of up to 64 KiB that is under way then. */
-const READ_AHEAD_BYTES = 16_384;
+/** Questions of ours under way at one engine at most: its health, its models, its statistics. */
+const ASKING_CONNECTIONS_MAX = 32;
+/** Longer than any probe waits: only frees the socket. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What an engine behind a URL wants of those who connect. Belongs to that replica alone and is never shown. */
@@ -34,36 +30,26 @@ export interface TlsOptions {
   readonly key?: string;
 }
 
-/** Connections to one origin, with what that origin alone is told. */
+/** Where questions to one origin are asked, with what that origin alone is told. Answers to clients come over `wire/`. */
 export interface Connection {
   readonly pool: Pool;
-  /** A connection of its own for one request; the caller closes it. */
-  readonly freshLane: () => Lane;
   /** Flat list of names and values, as undici takes it. */
   readonly headers: readonly string[];
 }
 
 /** Connects lazily: nothing is opened before the first request. The caller closes the pool. */
 export function openConnection(origin: string, options: ConnectionOptions = {}): Connection {
-  const lanes = {
+  const pool = new Pool(origin, {
+    connections: ASKING_CONNECTIONS_MAX,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    // Deadlines are ours: undici's would cut a long prefill at five minutes.
+    // Whoever asks says how long it waits.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      highWaterMark: READ_AHEAD_BYTES,
-      ...socketOptions(options.tls),
-    },
-  };
-  const pool = new Pool(origin, {
-    ...lanes,
-    connections: CONNECTIONS_MAX,
-    factory: (to, options) => new Lane(to, options),
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...socketOptions(options.tls) },
   });
-  return { pool, freshLane: () => new Lane(origin, lanes), headers: ownHeaders(options) };
+  return { pool, headers: ownHeaders(options) };
 }
 
 /** The same as node:tls takes it. */

@@ -4,6 +4,7 @@ import { MODELS_PATH } from "../../engines/recognition.ts";
 import type { Connection } from "./connection.ts";
 import type { ProbeResult } from "./fleet.ts";
 import type { Replica } from "./replica.ts";
+import { WireError } from "./wire/wire-error.ts";
 
 /** A probe waits this long: longer than a busy engine's event loop, shorter than an operator's patience. */
 export const PROBE_TIMEOUT_MS = 3_000;
@@ -49,6 +50,7 @@ export async function probeGet(
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error ? String(error.code) : "";
+  if (error instanceof WireError && error.trouble === "closed") return "connection reset";
   if (code === "ECONNREFUSED") return "connection refused";
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET") return "connection reset";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "host name not found";

@@ -121,7 +121,7 @@ export class ReplicaSet implements Fleet, Members {
       `${replica.url} was removed; ${replica.inFlight} in flight will finish`,
     );
     // A graceful close lets running streams finish on their own.
-    void replica.pool.close();
+    replica.close();
   }
 
   drain(id: string, because = "drained by an operator"): void {
@@ -198,7 +198,7 @@ export class ReplicaSet implements Fleet, Members {
   async stop(): Promise<void> {
     const pools = [...this.all()].map((replica) => {
       this.#forget(replica);
-      return replica.pool.destroy();
+      return replica.destroy();
     });
     await Promise.all(pools);
   }

@@ -2,13 +2,13 @@ import type { Pool } from "undici";
 import type { Clock } from "../../engines/clock.ts";
 import type { Engine, EngineName, EngineStats, Recognition } from "../../engines/engine.ts";
 import { engines } from "../../engines/index.ts";
-import { type Connection, CONNECTIONS_MAX, openConnection } from "./connection.ts";
+import { type Connection, openConnection, socketOptions } from "./connection.ts";
 import type { ProbeResult, ReplicaSpec, ReplicaState, ReplicaView } from "./fleet.ts";
 import { BREAKER, type BreakerOptions } from "./health/breaker.ts";
 import { Breakers } from "./health/breakers.ts";
 import { HoldDown } from "./health/hold-down.ts";
 import { type InFlight, ownInFlight } from "./in-flight.ts";
-import type { Lane } from "./lane.ts";
+import { CONNECTIONS_MAX, Lanes } from "./wire/lanes.ts";
 
 /** Failed probes in a row before a replica that does not refuse connections counts as down. */
 const FAILED_PROBES_MAX = 3;
@@ -33,9 +33,10 @@ export class Replica implements Connection {
   readonly url: string;
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** For questions of ours. */
   readonly pool: Pool;
-  /** A connection of its own for one request, which its user closes. */
-  readonly freshLane: () => Lane;
+  /** For requests of clients. */
+  readonly lanes: Lanes;
   readonly inFlightMax: number;
   readonly breakers: Breakers;
   stats: EngineStats | null = null;
@@ -75,9 +76,9 @@ export class Replica implements Connection {
     this.#model = spec.model ?? null;
     this.#clock = clock;
     this.#sinceMs = clock.nowMs();
-    const { pool, freshLane, headers } = openConnection(url, spec);
+    const { pool, headers } = openConnection(url, spec);
     this.pool = pool;
-    this.freshLane = freshLane;
+    this.lanes = new Lanes(url, clock, socketOptions(spec.tls));
     this.inFlightMax = spec.inFlightMax ?? CONNECTIONS_MAX;
     this.breakers = new Breakers(clock, { ...BREAKER, ...spec.breaker });
     this.#inFlight = spec.inFlight ?? ownInFlight();
@@ -188,6 +189,17 @@ export class Replica implements Connection {
   /** It went down a moment ago, and perhaps not for the first time: let it stand a while before it is used again. */
   get heldDown(): boolean {
     return this.#state === "down" && this.#holdDown.holds;
+  }
+
+  /** Lets what runs on it finish on its own, and asks it nothing more. */
+  close(): void {
+    this.lanes.close();
+    void this.pool.close();
+  }
+
+  /** Cuts what runs on it. */
+  async destroy(): Promise<void> {
+    await Promise.all([this.lanes.destroy(), this.pool.destroy()]);
   }
 
   recognise(recognition: Recognition): void {

@@ -3,7 +3,8 @@ import { seededRandom } from "../../../engines/random.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
 import type { FailureCause, Unanswered } from "../../../proxy/http/attempt-result.ts";
 import { clientWishes } from "../../../proxy/http/client-wishes.ts";
-import { faultOf } from "../../../proxy/http/dispatch-fault.ts";
+import { malformed, WireError } from "../../../proxy/upstream/wire/wire-error.ts";
+import { faultOf } from "../../../proxy/http/wire-fault.ts";
 import {
   backoffMs,
   bestOf,
@@ -184,7 +185,7 @@ test("errors of this machine and of the request are told from those of a replica
   const before = { written: false, reused: false, answered: false };
   const written = { written: true, reused: false, answered: false };
   expect(faultOf(error("EMFILE"), before)).toEqual({ cause: "own", code: "overloaded" });
-  expect(faultOf(error("UND_ERR_INVALID_ARG"), before)).toEqual({
+  expect(faultOf(new WireError("unsendable", "a header holds a line break"), before)).toEqual({
     cause: "own",
     code: "bad_request",
   });
@@ -194,7 +195,7 @@ test("errors of this machine and of the request are told from those of a replica
   expect(faultOf(error("ECONNRESET"), { written: true, reused: true, answered: true }).cause).toBe(
     "reset",
   );
-  expect(faultOf(error("HPE_INVALID_CONSTANT"), written)).toEqual({
+  expect(faultOf(malformed("no status line"), written)).toEqual({
     cause: "malformed",
     code: "upstream_malformed",
   });
