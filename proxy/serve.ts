@@ -16,13 +16,14 @@ import { TrustedPeers } from "./http/trusted-peers.ts";
 import { RETRIES } from "./http/retry.ts";
 import { MarkReader, newMarkToken } from "./synthetic/synthetic-mark.ts";
 import { SweepDesk } from "./synthetic/sweep-desk.ts";
+import { NO_RULES, type SweepRules } from "./synthetic/sweep-rules.ts";
 import type { PolicyName } from "./routing/policies/index.ts";
 import type { Feed } from "./telemetry/feed.ts";
 import { openHistory } from "./telemetry/store/history.ts";
 import { prepareSinks } from "./telemetry/open-sinks.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";
 import { createTelemetry, type Telemetry, type TelemetryParts } from "./telemetry/telemetry.ts";
-import { Traces, type TracesOptions } from "./telemetry/traces.ts";
+import { Traces, tracesOptions } from "./telemetry/traces.ts";
 import { Crew, type CrewParts } from "./threads/crew.ts";
 import type { Fleet, ReplicaSpec } from "./upstream/fleet.ts";
 import { ownInFlight } from "./upstream/in-flight.ts";
@@ -49,6 +50,8 @@ export interface ServeOptions extends ForwardOptions {
   readonly inFlightMax?: number;
   /** Threads of the data path; 1 (the default) is this one. */
   readonly threads?: number;
+  /** What every embedded sweep keeps to. */
+  readonly sweepRules?: SweepRules;
   /** Presets of embedded sweeps beside those of the command line. */
   readonly sweepPresets?: Readonly<Record<string, Preset>>;
   readonly clock?: Clock;
@@ -189,6 +192,7 @@ function assemble(options: ServeOptions, clock: Clock, kept: KeptParts): Parts {
     dataUrl: () => path.url,
     dataDir: options.telemetry?.dataDir ?? null,
     release: releaseVersion(),
+    rules: options.sweepRules ?? NO_RULES,
     ...(options.sweepPresets === undefined ? {} : { presets: options.sweepPresets }),
   });
   const admin = new AdminListener({
@@ -289,12 +293,4 @@ function tellFault(feed: Feed, atMs: number, error: unknown): void {
   const message = `a request ended in an error nobody expected: ${what}`;
   process.emitWarning(message);
   feed.event({ atMs, kind: "internal-error", subject: "proxy", message });
-}
-
-function tracesOptions(options: TelemetryOptions | undefined): TracesOptions {
-  const otlp = options?.otlp;
-  return {
-    makesSpans: otlp !== undefined && otlp.traces !== false,
-    sampleRatio: otlp?.sampleRatio ?? 1,
-  };
 }

@@ -19,7 +19,7 @@ interface Operation {
 
 type Path = Partial<Readonly<Record<"get" | "post" | "delete", Operation>>>;
 
-/** What `POST /api/v1/sweeps` takes; all but the replica may be left out. */
+/** What `POST /api/v1/sweeps` takes; all but the replica may be left out. The configuration may have other defaults, and caps. */
 const sweepBody = {
   type: "object",
   required: ["replica"],
@@ -27,6 +27,15 @@ const sweepBody = {
     replica: { type: "string" },
     model: { type: "string" },
     shapes: { type: "array", items: { type: "string" }, examples: [["1024x128"], ["my-traffic"]] },
+    fit: {
+      type: "object",
+      description: "What my-traffic stands for, as GET /api/v1/sweeps/fit gives it.",
+      properties: {
+        parts: { type: "array", items: { type: "object" } },
+        cachedShare: { type: ["number", "null"] },
+        arrivalCv: { type: ["number", "null"] },
+      },
+    },
     preset: { type: "string", default: "quick" },
     objectives: { type: "array", items: { type: "string" }, examples: [["ttft_p95<=1s"]] },
     path: { enum: ["direct", "routed", "both"], default: "both" },

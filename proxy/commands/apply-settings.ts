@@ -43,6 +43,7 @@ export function serveOptions(settings: Settings, adminToken: string | null): Ser
     queue,
     ...(inFlightMax === undefined ? {} : { inFlightMax }),
     telemetry: telemetryOptions(settings),
+    sweepRules: settings.sweeps,
     adminToken,
   };
 }
@@ -92,11 +93,13 @@ export function applySettings(proxy: RunningProxy, before: Settings, after: Sett
   }
   for (const spec of specs) proxy.fleet.add(spec);
   proxy.change({ policy: after.routing.policy, limits: after.timeouts });
+  proxy.sweeps.use(after.sweeps);
   const restart = AT_START.filter((key) => !isDeepStrictEqual(before[key], after[key]));
   const parts = [
     added.length > 0 ? `added ${added.map(idOf).join(", ")}` : "",
     gone.length > 0 ? `removed ${gone.map(idOf).join(", ")}` : "",
     isDeepStrictEqual(before.timeouts, after.timeouts) ? "" : "time limits changed",
+    isDeepStrictEqual(before.sweeps, after.sweeps) ? "" : "rules of sweeps changed",
     before.routing.policy === after.routing.policy ? "" : `policy is now ${after.routing.policy}`,
     restart.length > 0 ? `${restart.join(", ")} will change with the next start` : "",
   ].filter((part) => part !== "");

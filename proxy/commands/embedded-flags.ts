@@ -4,6 +4,7 @@ import { durationFlag } from "./duration-flag.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
 import type { SweepFlags } from "./sweep.ts";
+import { type TracedShapes, tracedShapes } from "./traced-shapes.ts";
 
 /** Flags of `pitot sweep` that ask a running proxy to do it. */
 export interface EmbeddedFlags {
@@ -72,11 +73,11 @@ export function withEmbeddedFlags(command: Command): Command {
 }
 
 /** The body that asks for what the flags say. @throws {CommandError} 2 for a flag that only works with a URL. */
-export function embeddedRequest(
+export async function embeddedRequest(
   replica: string,
   url: string | undefined,
-  flags: SweepFlags,
-): SweepRequest {
+  flags: Omit<SweepFlags, "preset"> & { readonly preset?: string },
+): Promise<SweepRequest> {
   if (url !== undefined)
     throw new CommandError(EXIT.usage, `name ${url} or --replica ${replica}, not both.`);
   const wrong = ELSEWHERE.find((name) => flags[name] !== undefined);
@@ -85,16 +86,26 @@ export function embeddedRequest(
       EXIT.usage,
       `--${wrong.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} does not go with --replica: sweep a URL with it.`,
     );
-  const shapes = [...(flags.shape ?? []), ...(flags.shapes ?? [])];
+  const { MY_TRAFFIC } = await import("../synthetic/traffic-fit.ts");
+  const traced = await tracedShapes(flags.shapes ?? []);
+  if (traced.size > 1)
+    throw new CommandError(EXIT.usage, "--shapes: one trace at a time goes with --replica.");
+  const lists = (flags.shapes ?? []).map((list) => (traced.has(list) ? MY_TRAFFIC : list));
+  const shapes = [...(flags.shape ?? []), ...lists];
   return {
     replica,
-    preset: flags.preset,
     // The default of a URL's sweep; a proxy draws its own, so that no prompt is in the cache already.
     ...(flags.seed === SEED_DEFAULT ? {} : { seed: flags.seed }),
     leaseSeconds: LEASE_SECONDS,
-    ...given({ model: flags.model, path: flags.path, traffic: flags.traffic }),
+    ...given({
+      preset: flags.preset,
+      model: flags.model,
+      path: flags.path,
+      traffic: flags.traffic,
+    }),
     ...given({ confirm: flags.confirm, force: flags.force, objectives: flags.objective }),
     ...(shapes.length === 0 ? {} : { shapes }),
+    ...fitOf([...traced.values()][0]),
     limits: given({ share: flags.share, tokens: flags.tokens, minutes: flags.minutes }),
     guards: given({
       ttftP95Ms: flags.guardTtft,
@@ -102,6 +113,13 @@ export function embeddedRequest(
       inFlight: flags.guardInFlight,
     }),
   };
+}
+
+/** A trace is fitted here: its file need not be where the proxy runs. */
+function fitOf(traced: TracedShapes | undefined): Pick<SweepRequest, "fit"> {
+  if (traced === undefined) return {};
+  const { parts, cachedShare, arrivalCv } = traced.fit;
+  return { fit: { parts, cachedShare, arrivalCv } };
 }
 
 /** Without the fields that are not set. */

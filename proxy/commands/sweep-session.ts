@@ -62,7 +62,7 @@ export async function prepareSweep(
   const earlier = flags.resume === undefined ? null : earlierRun(flags.resume, flags.out);
   const address = url ?? earlier?.manifest.subject.target;
   if (address === undefined) throw missingUrl();
-  const plan = earlier?.manifest.plan ?? planOf(flags);
+  const plan = earlier?.manifest.plan ?? (await planOf(flags));
   const rows = await datasetRows(plan);
   const opened = await openTarget(address, flags.model ?? earlier?.manifest.subject.model, flags);
   const subject = subjectOf(opened);

@@ -70,7 +70,7 @@ function withWorkload(command: Command): Command {
     .option("--shape <in>x<out>", "input and output tokens (repeatable)", collect)
     .option(
       "--shapes <list>",
-      "almanac-9, almanac-long, interactive, inferencex, a list or a grid",
+      "almanac-9, almanac-long, interactive, inferencex, a list, a grid, or a trace (repeatable)",
       collect,
     )
     .option("--mix <shares>", 'shapes by share, such as "70% 1024x128, 30% 128x1024"')
@@ -80,17 +80,27 @@ function withWorkload(command: Command): Command {
     .option("--think <duration>", "pause between turns, such as 2s", durationFlag)
     .option("--objective <text>", "such as 'ttft_p95<=1s' (repeatable)", collect)
     .addOption(
-      new Option("--arrivals <process>", "of open-loop rates").choices(ARRIVALS).default("poisson"),
+      new Option(
+        "--arrivals <process>",
+        "of open-loop rates (a trace's own, else poisson)",
+      ).choices(ARRIVALS),
     )
-    .option("--cv <x>", "burstiness of gamma arrivals: 1 is Poisson", positiveFlag, 2)
+    .option("--cv <x>", "burstiness of gamma arrivals: 1 is Poisson (default: 2)", positiveFlag)
     .option("--rate <n>", "hold this many requests/s instead (repeatable)", collectNumbers)
     .option("--concurrency <n>", "hold this many at once instead (repeatable)", collectWhole);
 }
 
-async function runSweepCommand(url: string | undefined, flags: SweepFlags): Promise<void> {
+async function runSweepCommand(
+  url: string | undefined,
+  flags: SweepFlags,
+  command: Command,
+): Promise<void> {
   const { readOutputs, statusOf, writeReports } = await import("./sweep-outputs.ts");
   if (flags.replica !== undefined) {
-    const wanted = embeddedRequest(flags.replica, url, flags);
+    // What nobody said is the proxy's to choose.
+    const isChosen = command.getOptionValueSource("preset") !== "default";
+    const { preset, ...rest } = flags;
+    const wanted = await embeddedRequest(flags.replica, url, isChosen ? { ...rest, preset } : rest);
     const outputs = readOutputs(flags, flags.out, []);
     const { sweepReplica } = await import("./sweep-replica.ts");
     process.exitCode = await sweepReplica(wanted, flags, outputs);

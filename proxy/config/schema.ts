@@ -6,6 +6,7 @@ import { milliseconds } from "./sections/measures.ts";
 import { admission, health, hedging, retries, timeouts } from "./sections/path.ts";
 import { replicas } from "./sections/replicas.ts";
 import { requests } from "./sections/requests.ts";
+import { sweeps } from "./sections/sweeps.ts";
 import { slos, telemetry } from "./sections/telemetry.ts";
 
 const address = z.string().transform((text, context): ListenAddress => {
@@ -47,6 +48,7 @@ export const settingsSchema = z.strictObject({
   admission,
   slos,
   telemetry,
+  sweeps,
   data: z
     .string()
     .min(1)

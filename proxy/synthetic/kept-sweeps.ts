@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { RunFolder } from "../../load/results/run-folder.ts";
 import { isBeingWritten } from "../../load/results/run-lock.ts";
@@ -29,11 +29,12 @@ export interface KeptSweep {
  * The newest sweeps of earlier lives, newest first, at most so many. Those that were under way when the proxy was killed are
  * there with what they measured, as interrupted; those another process still writes are not ours to show.
  */
-export function keptSweeps(dataDir: string | null, max: number): ReadonlyMap<string, KeptSweep> {
+export function keptSweeps(dataDir: string | null, max: number): Map<string, KeptSweep> {
   const kept = new Map<string, KeptSweep>();
   if (dataDir === null) return kept;
+  let looked = 0;
   for (const id of runsIn(join(dataDir, "runs"))) {
-    if (kept.size >= max) break;
+    if (kept.size >= max || looked++ >= LOOKED_MAX) break;
     const directory = join(dataDir, "runs", id);
     const document = readEmbedded(directory);
     if (document?.id !== id) continue;
@@ -48,11 +49,31 @@ export function keptSweeps(dataDir: string | null, max: number): ReadonlyMap<str
   return kept;
 }
 
+/**
+ * Removes the runs of a proxy's sweeps beyond the newest `max` and gives their ids. Runs of the command line are
+ * not the proxy's to remove; its own that is under way is the newest.
+ */
+export function removeOldRuns(dataDir: string, max: number): readonly string[] {
+  const removed: string[] = [];
+  let kept = 0;
+  for (const id of runsIn(join(dataDir, "runs"))) {
+    const directory = join(dataDir, "runs", id);
+    const state = readEmbedded(directory)?.state;
+    if (state === undefined || ++kept <= max || isBeingWritten(directory)) continue;
+    const gone = tryToRead(() => {
+      rmSync(directory, { recursive: true, force: true });
+      return id;
+    });
+    if (gone !== null) removed.push(gone);
+  }
+  return removed;
+}
+
 function runsIn(directory: string): readonly string[] {
   try {
     const names = readdirSync(directory).filter((name) => RUN_ID.test(name));
     // Ids sort by time.
-    return names.toSorted().toReversed().slice(0, LOOKED_MAX);
+    return names.toSorted().toReversed();
   } catch {
     return [];
   }

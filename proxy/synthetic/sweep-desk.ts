@@ -5,10 +5,11 @@ import type { Replica } from "../upstream/replica.ts";
 import { EmbeddedSweep, type SweepServices, USERS_MS } from "./embedded-sweep.ts";
 import { othersServe } from "./other-replicas.ts";
 import { guardFired, GuardWatch } from "./guard-watch.ts";
-import { type KeptSweep, keptSweeps } from "./kept-sweeps.ts";
+import { type KeptSweep, keptSweeps, removeOldRuns } from "./kept-sweeps.ts";
 import { SweepError } from "./sweep-error.ts";
 import { type SweepOrder, sweepOrder } from "./sweep-order.ts";
 import { readSweepRequest } from "./sweep-request.ts";
+import type { SweepRules } from "./sweep-rules.ts";
 import type { SweepList, SweepRow, SweepView, TrafficFit } from "./sweep-view.ts";
 import { fitRows, fitTraffic } from "./traffic-fit.ts";
 
@@ -21,6 +22,7 @@ const ENDED_MAX = 20;
 export interface SweepDeskParts extends SweepServices {
   /** Beside those of the command line. */
   readonly presets?: Readonly<Record<string, Preset>>;
+  readonly rules: SweepRules;
 }
 
 /** Takes requests for sweeps, refuses those that would hurt, and knows every one there is. */
@@ -28,13 +30,22 @@ export class SweepDesk {
   readonly #parts: SweepDeskParts;
   readonly #sweeps = new Map<string, EmbeddedSweep>();
   /** Of earlier lives of this proxy. */
-  readonly #kept: ReadonlyMap<string, KeptSweep>;
+  readonly #kept: Map<string, KeptSweep>;
   readonly #random = systemRandom();
+  #rules: SweepRules;
   #isClosed = false;
 
   constructor(parts: SweepDeskParts) {
     this.#parts = parts;
     this.#kept = keptSweeps(parts.dataDir, ENDED_MAX);
+    this.#rules = parts.rules;
+    this.#forgetRuns();
+  }
+
+  /** Other rules for sweeps that begin from now on. */
+  use(rules: SweepRules): void {
+    this.#rules = rules;
+    this.#forgetRuns();
   }
 
   /** Begins a sweep and returns at once. @throws {SweepError} when it cannot or should not be. */
@@ -51,6 +62,7 @@ export class SweepDesk {
       ttftTargetMs: telemetry.traffic.goodput.ttftMs,
       seed: integer(this.#random, SEED_MAX),
       fit: (model) => this.fit(model),
+      rules: this.#rules,
       ...(presets === undefined ? {} : { presets }),
     });
     this.#checkState(replica, order);
@@ -59,6 +71,9 @@ export class SweepDesk {
     const sweep = new EmbeddedSweep(id, order, replica, this.#parts);
     this.#sweeps.set(id, sweep);
     this.#forgetOldest();
+    void sweep.over.then(() => {
+      this.#forgetRuns();
+    });
     return sweep.view();
   }
 
@@ -167,6 +182,14 @@ export class SweepDesk {
       "confirmation_required",
       `users are on ${replica.id}: ${ended} requests in the last minute, ${reading.inFlight} under way, TTFT p95 ${p95 === null ? "—" : `${p95.toFixed(0)} ms`}. Send confirm: true if you mean it, or sweep it drained.`,
     );
+  }
+
+  /** Takes the oldest runs off the disk, where the rules say how many are kept. */
+  #forgetRuns(): void {
+    const { dataDir } = this.#parts;
+    const { runsMax } = this.#rules;
+    if (dataDir === null || runsMax === undefined) return;
+    for (const id of removeOldRuns(dataDir, runsMax)) this.#kept.delete(id);
   }
 
   #forgetOldest(): void {

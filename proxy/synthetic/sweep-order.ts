@@ -1,4 +1,4 @@
-import { readShape, readShapes, ShapeError } from "../../load/prompts/shape.ts";
+import { readShape, readShapes, type Shape, ShapeError } from "../../load/prompts/shape.ts";
 import { longestTokens, plainWorkload, type Workload } from "../../load/prompts/workload.ts";
 import { IN_FLIGHT_MAX } from "../../load/stage.ts";
 import { DEFAULT_OBJECTIVES, ObjectiveError, readObjective } from "../../load/sweep/objective.ts";
@@ -6,8 +6,9 @@ import type { SweepPlan } from "../../load/sweep/plan.ts";
 import { type Preset, presets } from "../../load/sweep/presets.ts";
 import type { Replica } from "../upstream/replica.ts";
 import { SweepError } from "./sweep-error.ts";
+import { NO_RULES, type SweepRules, withDefaults, withinRule } from "./sweep-rules.ts";
 import type { SweepGuards, SweepLimits, SweepRequest, TrafficFit } from "./sweep-view.ts";
-import { MY_TRAFFIC } from "./traffic-fit.ts";
+import { arrivalsOf, fittedWorkload, MY_TRAFFIC } from "./traffic-fit.ts";
 
 /** What is swept when nobody says. */
 const SHAPE_DEFAULT = "1024x128";
@@ -45,27 +46,40 @@ export interface OrderParts {
   /** Used unless one is asked for: the same prompts twice would be answered from the engine's prefix cache. */
   readonly seed: number;
   readonly fit: (model: string) => TrafficFit;
+  /** What the configuration says of all sweeps. */
+  readonly rules?: SweepRules;
   /** Beside those of the command line, for tests. */
   readonly presets?: Readonly<Record<string, Preset>>;
 }
 
 /** Chooses what a request leaves open. @throws {SweepError} naming the field that cannot be had. */
-export function sweepOrder(request: SweepRequest, parts: OrderParts): SweepOrder {
-  const { replica } = parts;
+export function sweepOrder(asked: SweepRequest, parts: OrderParts): SweepOrder {
+  const { replica, rules = NO_RULES } = parts;
+  const request = withDefaults(asked, rules);
   const model = modelOf(request, replica);
   const { path = "both", traffic = "drained" } = request;
-  const share = request.limits?.share ?? (traffic === "beside" ? SHARE_BESIDE : 1);
+  // Alone on the replica there is nobody to share with.
+  const share =
+    traffic === "beside"
+      ? withinRule("limits.share", request.limits?.share, {
+          usual: SHARE_BESIDE,
+          most: rules.limits.share,
+        })
+      : (request.limits?.share ?? 1);
   const capacity = Math.min(replica.stats?.maxSequences ?? SEQUENCES_GUESS, replica.inFlightMax);
   const isCapped = traffic === "beside" || request.limits?.share !== undefined;
   const inFlightMax = isCapped ? Math.max(1, Math.floor(share * capacity)) : IN_FLIGHT_MAX;
   const limits = {
     share,
-    tokens: request.limits?.tokens ?? TOKENS_DEFAULT[traffic],
-    minutes: request.limits?.minutes ?? MINUTES_DEFAULT[traffic],
+    tokens: withinRule("limits.tokens", request.limits?.tokens, {
+      usual: TOKENS_DEFAULT[traffic],
+      most: rules.limits.tokens,
+    }),
+    minutes: withinRule("limits.minutes", request.limits?.minutes, {
+      usual: MINUTES_DEFAULT[traffic],
+      most: rules.limits.minutes,
+    }),
   };
-  const ttftP95Ms = Math.max(parts.ttftTargetMs, TTFT_ROOM * (parts.realTtftP95Ms ?? 0));
-  const inFlight = Math.floor(capacity / 2);
-  const guards = { ttftP95Ms, burnRate: BURN_RATE_DEFAULT, inFlight, ...request.guards };
   return {
     request,
     model,
@@ -73,8 +87,27 @@ export function sweepOrder(request: SweepRequest, parts: OrderParts): SweepOrder
     path,
     traffic,
     limits,
-    guards: traffic === "beside" ? guards : null,
+    guards: traffic === "beside" ? guardsOf(request, parts, capacity) : null,
     inFlightMax,
+  };
+}
+
+function guardsOf(request: SweepRequest, parts: OrderParts, capacity: number): SweepGuards {
+  const { ttftTargetMs, realTtftP95Ms, rules = NO_RULES } = parts;
+  const usual: SweepGuards = {
+    ttftP95Ms: Math.max(ttftTargetMs, TTFT_ROOM * (realTtftP95Ms ?? 0)),
+    burnRate: BURN_RATE_DEFAULT,
+    inFlight: Math.floor(capacity / 2),
+  };
+  const guard = (name: keyof SweepGuards): number =>
+    withinRule(`guards.${name}`, request.guards?.[name], {
+      usual: usual[name],
+      most: rules.guards[name],
+    });
+  return {
+    ttftP95Ms: guard("ttftP95Ms"),
+    burnRate: guard("burnRate"),
+    inFlight: guard("inFlight"),
   };
 }
 
@@ -103,7 +136,7 @@ function planOf(
       "invalid_sweep",
       `preset "${name}" is none of ${Object.keys(known).join(", ")}.`,
     );
-  const fitted = shapes.includes(MY_TRAFFIC) ? fit(model) : null;
+  const fitted = shapes.includes(MY_TRAFFIC) ? fittedOf(request, () => fit(model)) : null;
   const workloads = workloadsOf(shapes, fitted);
   const modelMax =
     replica.recognition?.models.find(({ id }) => id === model)?.maxModelLen ?? Infinity;
@@ -125,7 +158,16 @@ function planOf(
   };
 }
 
-function workloadsOf(shapes: readonly string[], fitted: TrafficFit | null): readonly Workload[] {
+/** What a plan takes of fitted traffic. */
+type Fitted = Pick<TrafficFit, "workload" | "arrivals" | "arrivalCv" | "notes">;
+
+function fittedOf({ fit: given }: SweepRequest, fit: () => TrafficFit): Fitted {
+  if (given === undefined) return fit();
+  const { arrivalCv } = given;
+  return { workload: fittedWorkload(given), arrivals: arrivalsOf(arrivalCv), arrivalCv, notes: [] };
+}
+
+function workloadsOf(shapes: readonly string[], fitted: Fitted | null): readonly Workload[] {
   const workloads = shapes.flatMap((shape) => {
     if (shape !== MY_TRAFFIC) return readable(shape);
     if (fitted?.workload === null || fitted === null)
@@ -135,10 +177,15 @@ function workloadsOf(shapes: readonly string[], fitted: TrafficFit | null): read
   return [...new Map(workloads.map((workload) => [workload.name, workload])).values()];
 }
 
+/** Shapes of one text, a shape or a list of them; none of `my-traffic`, whose shapes are its own. @throws {ShapeError} */
+export function readableShapes(text: string): readonly Shape[] {
+  if (text === MY_TRAFFIC) return [];
+  return /^\d+[x/]\d+$/.test(text) ? [readShape(text)] : readShapes(text);
+}
+
 function readable(shape: string): readonly Workload[] {
   try {
-    const read = /^\d+[x/]\d+$/.test(shape) ? [readShape(shape)] : readShapes(shape);
-    return read.map(plainWorkload);
+    return readableShapes(shape).map(plainWorkload);
   } catch (error) {
     if (error instanceof ShapeError)
       throw new SweepError("invalid_sweep", `shapes: ${error.message}`);

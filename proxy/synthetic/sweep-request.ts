@@ -4,9 +4,19 @@ import type { SweepRequest } from "./sweep-view.ts";
 
 /** Longest text of any field, and most shapes and objectives: a plan is read by people. */
 const TEXT_MAX = 200;
-const LIST_MAX = 32;
-const TOKENS_MAX = 10_000_000_000;
-const MINUTES_MAX = 24 * 60;
+export const LIST_MAX = 32;
+/** From here to there limits and guards may be set. */
+export const BOUNDS = {
+  share: [0.001, 1],
+  tokens: [1, 10_000_000_000],
+  minutes: [0.05, 24 * 60],
+  ttftP95Ms: [1, 3_600_000],
+  burnRate: [0.1, 1_000],
+  inFlight: [0, 1_000_000],
+} as const;
+const SHAPE_TOKENS_MAX = 10_000_000;
+const FIT =
+  "must be an object of parts, cachedShare and arrivalCv, as GET /api/v1/sweeps/fit gives";
 const SEED_MAX = 2 ** 31 - 1;
 const LEASE_SECONDS = { min: 2, max: 3_600 };
 
@@ -34,6 +44,26 @@ const schema = z.strictObject(
     replica: text('must name a replica, such as {"replica": "vllm-0"}'),
     model: text("must be the name of a model").optional(),
     shapes: list('must be a list of shapes, such as ["1024x128"]').optional(),
+    fit: z
+      .strictObject(
+        {
+          parts: z
+            .array(
+              z.strictObject({
+                inputTokens: whole(1, SHAPE_TOKENS_MAX),
+                outputTokens: whole(1, SHAPE_TOKENS_MAX),
+                weight: numberFrom(0.0001, 1, "a share above 0, up to 1"),
+              }),
+              FIT,
+            )
+            .min(1, "is empty: name at least one shape")
+            .max(LIST_MAX, `has more than ${LIST_MAX} entries: fold rare ones together`),
+          cachedShare: numberFrom(0, 1, "a share from 0 to 1, or null").nullable(),
+          arrivalCv: numberFrom(0, 1_000, "a number from 0, or null").nullable(),
+        },
+        FIT,
+      )
+      .optional(),
     preset: text("must be the name of a preset").optional(),
     objectives: list('must be a list of objectives, such as ["ttft_p95<=1s"]').optional(),
     path: choice("direct", "routed", "both").optional(),
@@ -41,9 +71,9 @@ const schema = z.strictObject(
     limits: z
       .strictObject(
         {
-          share: numberFrom(0.001, 1, "a share above 0, up to 1").optional(),
-          tokens: whole(1, TOKENS_MAX).optional(),
-          minutes: numberFrom(0.05, MINUTES_MAX, `minutes from 0.05 to ${MINUTES_MAX}`).optional(),
+          share: numberFrom(...BOUNDS.share, "a share above 0, up to 1").optional(),
+          tokens: whole(...BOUNDS.tokens).optional(),
+          minutes: numberFrom(...BOUNDS.minutes, "minutes from 0.05 to 1440").optional(),
         },
         "must be an object of share, tokens and minutes",
       )
@@ -51,9 +81,9 @@ const schema = z.strictObject(
     guards: z
       .strictObject(
         {
-          ttftP95Ms: numberFrom(1, 3_600_000, "milliseconds from 1 to 3600000").optional(),
-          burnRate: numberFrom(0.1, 1_000, "a burn rate from 0.1 to 1000").optional(),
-          inFlight: whole(0, 1_000_000).optional(),
+          ttftP95Ms: numberFrom(...BOUNDS.ttftP95Ms, "milliseconds from 1 to 3600000").optional(),
+          burnRate: numberFrom(...BOUNDS.burnRate, "a burn rate from 0.1 to 1000").optional(),
+          inFlight: whole(...BOUNDS.inFlight).optional(),
         },
         "must be an object of ttftP95Ms, burnRate and inFlight",
       )

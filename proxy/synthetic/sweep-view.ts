@@ -50,6 +50,8 @@ export interface SweepRequest {
   readonly model?: string;
   /** `1024x128`, lists such as `almanac-9`, or `my-traffic`: fitted from real requests. `1024x128` when left out. */
   readonly shapes?: readonly string[];
+  /** What `my-traffic` stands for: a trace fitted elsewhere, in place of the requests this proxy remembers. */
+  readonly fit?: Pick<TrafficFit, "parts" | "cachedShare" | "arrivalCv">;
   /** `quick` when left out. */
   readonly preset?: string;
   /** Such as `ttft_p95<=1s`. */

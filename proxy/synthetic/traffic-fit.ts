@@ -50,8 +50,8 @@ export function fitTraffic(rows: readonly FitRow[]): TrafficFit {
     notes.push(
       `${rows.length} requests with counted tokens are too few for a workload: ${FIT_REQUESTS_MIN} are needed`,
     );
-  const isPoisson = arrivalCv === null || Math.abs(arrivalCv - 1) <= POISSON_CV;
-  if (!isPoisson && arrivalCv < 1)
+  const arrivals = arrivalsOf(arrivalCv);
+  if (arrivals === "gamma" && arrivalCv !== null && arrivalCv < 1)
     notes.push(`arrivals are more even than chance (cv ${arrivalCv.toFixed(2)})`);
   const parts = rows.length === 0 ? [] : shapesOf(rows);
   return {
@@ -62,23 +62,32 @@ export function fitTraffic(rows: readonly FitRow[]): TrafficFit {
     arrivalCv,
     cachedShare,
     parts,
-    workload: rows.length < FIT_REQUESTS_MIN ? null : workloadOf(parts, cachedShare ?? 0),
-    arrivals: isPoisson ? "poisson" : "gamma",
+    workload: rows.length < FIT_REQUESTS_MIN ? null : fittedWorkload({ parts, cachedShare }),
+    arrivals,
     notes,
   };
 }
 
 type Part = TrafficFit["parts"][number];
 
-function workloadOf(parts: readonly Part[], cachedShare: number): Workload {
+/** Which process arrivals of this burstiness are. */
+export function arrivalsOf(cv: number | null): "poisson" | "gamma" {
+  return cv === null || Math.abs(cv - 1) <= POISSON_CV ? "poisson" : "gamma";
+}
+
+/** The workload of fitted shapes. */
+export function fittedWorkload(
+  { parts, cachedShare }: Pick<TrafficFit, "parts" | "cachedShare">,
+  name = MY_TRAFFIC,
+): Workload {
   return {
     ...plainWorkload({ inputTokens: 1, outputTokens: 1 }),
-    name: MY_TRAFFIC,
+    name,
     parts: parts.map(({ inputTokens, outputTokens, weight }) => ({
       shape: { inputTokens, outputTokens },
       weight,
     })),
-    prefixShare: Math.round(cachedShare * 100) / 100,
+    prefixShare: Math.round((cachedShare ?? 0) * 100) / 100,
     prefixes: PREFIXES_DEFAULT,
   };
 }

@@ -6,6 +6,7 @@ import {
   type TraceContext,
   writeTraceparent,
 } from "../../engines/trace-context.ts";
+import type { TelemetryOptions } from "./options.ts";
 
 export interface TracesOptions {
   /** Whether we make spans of our own. Without, a client's context passes byte for byte and is only noted. */
@@ -18,6 +19,15 @@ export interface TracesOptions {
 export interface ChildSpan {
   readonly spanId: string;
   readonly traceparent: string;
+}
+
+/** What the options of all telemetry say of traces. */
+export function tracesOptions(options: TelemetryOptions | undefined): TracesOptions {
+  const otlp = options?.otlp;
+  return {
+    makesSpans: otlp !== undefined && otlp.traces !== false,
+    sampleRatio: otlp?.sampleRatio ?? 1,
+  };
 }
 
 /** Gives requests their place in a trace (W3C Trace Context). */
