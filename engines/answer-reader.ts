@@ -90,7 +90,7 @@ export class AnswerReader {
     if (this.output.events > 0) {
       const plain = plainOutput(bytes, start, end);
       if (plain !== "unknown") {
-        if (plain === "output") this.output.add(this.#chunkMs);
+        if (plain !== "silent") this.output.add(this.#chunkMs, plain);
         return;
       }
     }
@@ -99,7 +99,8 @@ export class AnswerReader {
     const delta = this.#engine.readDelta(event, this.#route);
     // Half an event at the very end was cut off, not garbled.
     if (this.#isTail && delta.error?.code === "upstream_malformed") return;
-    if (delta.outputChars > 0 || (delta.tokenIds ?? 0) > 0) this.output.add(this.#chunkMs);
+    if (delta.outputChars > 0 || (delta.tokenIds ?? 0) > 0)
+      this.output.add(this.#chunkMs, delta.channel === "reasoning" ? "reasoning" : "answer");
     this.#take(delta);
   };
 
@@ -129,7 +130,8 @@ export class AnswerReader {
 /** Keys whose value changes more than the output clock: such an event is read in full. */
 const TELLING =
   /"(?:usage|error|timings|metrics)"\s*:\s*[^n\s]|"(?:finish_reason|stop_reason|object"\s*:\s*"error|type)"\s*:\s*"|"(?:token_ids|tool_calls|content)"\s*:\s*\[|"(?:logprobs|function_call|audio|prompt_progress|x_groq)"\s*:\s*\{|\[DONE\]/;
-const OUTPUT = /"(?:content|text|reasoning|reasoning_content|refusal)"\s*:\s*"[^"]/;
+const ANSWER = /"(?:content|text|refusal)"\s*:\s*"[^"]/;
+const REASONING = /"reasoning(?:_content)?"\s*:\s*"[^"]/;
 
 /**
  * Tells an ordinary mid-stream content event without parsing it: nine in ten events of a stream. Quotes inside
@@ -139,8 +141,9 @@ export function plainOutput(
   bytes: Uint8Array,
   start: number,
   end: number,
-): "output" | "silent" | "unknown" {
+): "answer" | "reasoning" | "silent" | "unknown" {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
   if (!text.includes('"choices"') || TELLING.test(text)) return "unknown";
-  return OUTPUT.test(text) ? "output" : "silent";
+  if (ANSWER.test(text)) return "answer";
+  return REASONING.test(text) ? "reasoning" : "silent";
 }

@@ -80,9 +80,10 @@ function readChoices(frame: Fields): Delta {
 function outputOf(source: Fields): { chars: number; channel: Channel | null } {
   let chars = 0;
   let channel: Channel | null = null;
+  // Of the end of reasoning and the first word of the answer in one delta (vLLM's reasoning parsers) the answer counts.
   const add = (length: number, on: Channel): void => {
     chars += length;
-    if (length > 0) channel = on;
+    if (length > 0 && (channel === null || on !== "reasoning")) channel = on;
   };
   for (const [name, on] of OUTPUT_FIELDS) add(textOf(source[name])?.length ?? 0, on);
   // Content in parts: Mistral's hosted models think and speak in one list.

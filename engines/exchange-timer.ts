@@ -269,6 +269,7 @@ export class ExchangeTimer {
       headersMs: this.#headersMs,
       firstByteMs: this.#firstByteMs,
       firstTokenMs: this.#answer?.output.firstMs ?? null,
+      firstAnswerMs: this.#answer?.output.firstAnswerMs ?? null,
       lastTokenMs: this.#answer?.output.lastMs ?? null,
       endedMs,
     };

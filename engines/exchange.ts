@@ -79,6 +79,8 @@ export interface ExchangeTimes {
   readonly firstByteMs: number | null;
   /** First event with non-empty output: content, reasoning, refusal or tool call. Never the role chunk. */
   readonly firstTokenMs: number | null;
+  /** First event with output that is no reasoning: where the answer itself begins. */
+  readonly firstAnswerMs: number | null;
   /** Last event with non-empty output. */
   readonly lastTokenMs: number | null;
   readonly endedMs: number;

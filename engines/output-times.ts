@@ -11,10 +11,14 @@ export class OutputTimes {
   events = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
+  /** The first that was no reasoning. */
+  firstAnswerMs: number | null = null;
   #timesMs: Float64Array = NONE;
 
-  add(atMs: number): void {
+  /** An event with output arrived, of the answer itself or of the reasoning before it. */
+  add(atMs: number, of: "answer" | "reasoning"): void {
     this.firstMs ??= atMs;
+    if (of === "answer") this.firstAnswerMs ??= atMs;
     this.lastMs = atMs;
     const index = this.events++;
     if (index >= OUTPUT_EVENTS_MAX) return;

@@ -1,4 +1,4 @@
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { LatencySummary } from "../../load/results/point.ts";
 import type { SweepPoint } from "../../proxy/synthetic/sweep-view.ts";
 import { duration, grouped, significant } from "../format.ts";
@@ -31,6 +31,7 @@ export class SweepPoints extends LitElement {
   }
 
   protected override render(): TemplateResult {
+    const reasons = this.points.some(({ point }) => (point.ttfotMs ?? null) !== null);
     return html`<header>
         <h2>Points</h2>
         <span class="hint">medians with their 95 % interval; synthetic requests only</span>
@@ -45,6 +46,7 @@ export class SweepPoints extends LitElement {
               <th>n</th>
               <th>TTFT p50</th>
               <th>TTFT p95</th>
+              ${reasons ? html`<th title="To the first output that is no reasoning">TTFOT p50</th>` : nothing}
               <th>TPOT p50</th>
               <th>TPOT p95</th>
               <th>output tok/s</th>
@@ -55,14 +57,14 @@ export class SweepPoints extends LitElement {
             </tr>
           </thead>
           <tbody>
-            ${this.points.map((point) => row(point))}
+            ${this.points.map((point) => row(point, reasons ? "with TTFOT" : "plain"))}
           </tbody>
         </table>
       </div>`;
   }
 }
 
-function row({ point, coTraffic }: SweepPoint): TemplateResult {
+function row({ point, coTraffic }: SweepPoint, form: "with TTFOT" | "plain"): TemplateResult {
   const { ttftMs, tpotMs } = point;
   const half = point.outputTokensHalfWidth;
   return html`<tr class=${point.valid ? "" : "invalid"}>
@@ -72,6 +74,7 @@ function row({ point, coTraffic }: SweepPoint): TemplateResult {
     <td>${grouped(point.n)}</td>
     <td title=${intervalOf(ttftMs)}>${duration(ttftMs.p50)}</td>
     <td>${duration(ttftMs.p95)}</td>
+    ${form === "plain" ? nothing : html`<td>${duration(point.ttfotMs?.p50 ?? null)}</td>`}
     <td title=${intervalOf(tpotMs)}>${duration(tpotMs.p50)}</td>
     <td>${duration(tpotMs.p95)}</td>
     <td>

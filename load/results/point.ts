@@ -142,6 +142,11 @@ export interface Point {
   readonly ttftMs: LatencySummary;
   /** From the actual send: what tools that omit the wait would show. */
   readonly serviceTtftMs: LatencySummary;
+  /**
+   * To the first output that is no reasoning, where some answers began with reasoning; `null`, or absent from older runs, where
+   * none did: it is the TTFT then, or the engine does not tell the two apart.
+   */
+  readonly ttfotMs?: LatencySummary | null;
   readonly tpotMs: LatencySummary;
   /** Gaps between token events, per token, weighted by tokens. */
   readonly itlMs: LatencySummary;

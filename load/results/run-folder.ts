@@ -92,6 +92,7 @@ export class RunFolder {
       startedMs: rounded(times.startedMs),
       sendLagMs: rounded(sendLagMs),
       ttftMs: rounded(ttftMs(exchange)),
+      firstAnswerMs: rounded(times.firstAnswerMs),
       lastTokenMs: rounded(times.lastTokenMs),
       endedMs: rounded(times.endedMs),
       inputTokens: tokens.input,

@@ -3,6 +3,7 @@ import { average, variance } from "../statistics/batch-means.ts";
 import { designEffect } from "../statistics/design-effect.ts";
 import { percentileInterval } from "../statistics/order-interval.ts";
 import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
+import type { Sample } from "./sample.ts";
 
 export const NO_LATENCY: LatencySummary = {
   n: 0,
@@ -50,6 +51,18 @@ export function summariseLatency(values: readonly number[]): LatencySummary {
     p95Low: bounded(p95?.low ?? null),
     p95High: bounded(p95?.high ?? null),
   };
+}
+
+/**
+ * Latencies to the first output that is no reasoning; `null` where no answer began with reasoning. A request that was over before
+ * its answer began waits for it still.
+ */
+export function summariseFirstAnswers(samples: readonly Sample[]): LatencySummary | null {
+  const reasoned = samples.some(({ ttftMs, ttfotMs }) => ttftMs !== null && ttfotMs !== ttftMs);
+  if (!reasoned) return null;
+  return summariseLatency(
+    samples.map(({ kind, ttfotMs }) => (kind === "failed" ? Infinity : (ttfotMs ?? Infinity))),
+  );
 }
 
 /** Percentiles of values that each stand for `weight` tokens. Gaps of one answer are no independent sample: no interval. */

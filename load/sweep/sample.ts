@@ -13,6 +13,8 @@ export interface Sample {
   readonly code: string | null;
   /** `null`: no token was seen. */
   readonly ttftMs: number | null;
+  /** To the first output that was no reasoning; `null`: there was none. */
+  readonly ttfotMs: number | null;
   /** `null`: not defined for one token. */
   readonly tpotMs: number | null;
   /** To the last token, or to the cut. */
@@ -61,6 +63,7 @@ export function sampleOf(
     outcome: outcome.kind,
     code: "code" in outcome ? outcome.code : null,
     ttftMs: ttftMs(exchange),
+    ttfotMs: times.firstAnswerMs === null ? null : times.firstAnswerMs - times.startedMs,
     tpotMs: tpotMs(exchange),
     e2eMs: e2eMs(exchange),
     stallMs: longest(gapsMs),

@@ -2,7 +2,7 @@ import { clientBound, type HealthReading } from "../generator/health.ts";
 import type { LatencySummary, ObjectiveVerdict, Point, PointSecond } from "../results/point.ts";
 import { average, batchMeans } from "../statistics/batch-means.ts";
 import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
-import { summariseLatency, summariseWeighted } from "./latency-summary.ts";
+import { summariseFirstAnswers, summariseLatency, summariseWeighted } from "./latency-summary.ts";
 import type { Objective } from "./objective.ts";
 import type { PointTask } from "./plan.ts";
 import { fellBehind, type PointPhases } from "./point-phases.ts";
@@ -68,6 +68,7 @@ export function summarise(parts: PointParts): Point {
     littleError: littleError(inFlightMean, rates.completedRatePerSecond, completed),
     ttftMs,
     serviceTtftMs: latency(samples, serviceTtft),
+    ttfotMs: summariseFirstAnswers(samples),
     tpotMs: latency(samples, (sample) => (sample.kind === "completed" ? sample.tpotMs : null)),
     ...gapsOf(samples),
     e2eMs: latency(samples, (sample) => latencyOf(sample, "e2e")),

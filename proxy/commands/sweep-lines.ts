@@ -85,7 +85,10 @@ export function pointLine(point: Point): string {
   ];
   const row = cells.map((cell) => cell.padStart(WIDTH)).join("");
   if (!point.valid) return `${row}  invalid: ${point.invalidBecause}`;
-  const words = point.flags.filter((flag) => flag !== "undecided");
+  const { ttfotMs } = point;
+  const words: string[] = point.flags.filter((flag) => flag !== "undecided");
+  if (ttfotMs !== null && ttfotMs !== undefined)
+    words.unshift(`answers begin at ${ms(ttfotMs.p50)}`);
   return words.length === 0 ? row : `${row}  ${words.join(", ")}`;
 }
 

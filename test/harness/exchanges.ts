@@ -91,6 +91,7 @@ export function exchangeOf(wish: Partial<ExchangeWish> = {}): Exchange {
       headersMs: startedMs + 4,
       firstByteMs: startedMs + 5,
       firstTokenMs: hasOutput ? startedMs + ttftMs : null,
+      firstAnswerMs: hasOutput ? startedMs + ttftMs : null,
       lastTokenMs: hasOutput ? endedMs : null,
       endedMs,
     },

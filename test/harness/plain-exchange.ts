@@ -35,6 +35,7 @@ export function plainExchange(parts: PlainParts): Exchange {
       headersMs: null,
       firstByteMs: timesMs[0] ?? null,
       firstTokenMs: timesMs[0] ?? null,
+      firstAnswerMs: timesMs[0] ?? null,
       lastTokenMs: timesMs.at(-1) ?? null,
       endedMs,
     },

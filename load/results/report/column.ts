@@ -54,6 +54,11 @@ export const columns: readonly Column[] = [
   ),
   ...latency("ttft", "time to first token, from the planned send", (point) => point.ttftMs),
   ...latency("service_ttft", "the same from the actual send", (point) => point.serviceTtftMs),
+  ...latency(
+    "ttfot",
+    "time to first output token after reasoning; empty where none was seen",
+    (point) => point.ttfotMs ?? null,
+  ),
   ...latency("tpot", "time per output token after the first", (point) => point.tpotMs),
   ...latency("itl", "gap between token events, per token", (point) => point.itlMs),
   ...latency("e2e", "end to end", (point) => point.e2eMs),
@@ -94,23 +99,37 @@ function flag(name: string, about: string, of: Column["of"]): Column {
   return { name, type: "flag", about, of };
 }
 
-function latency(name: string, about: string, of: (point: Point) => LatencySummary): Column[] {
+function latency(
+  name: string,
+  about: string,
+  of: (point: Point) => LatencySummary | null,
+): Column[] {
   const fields = ["p50", "p90", "p95", "p99", "mean", "max"] as const;
   return [
-    ...fields.map((field) => number(`${name}_${field}_ms`, about, (point) => of(point)[field])),
-    number(`${name}_p50_low_ms`, `${about}: 95 % interval of the median`, (point) => of(point).low),
+    ...fields.map((field) =>
+      number(`${name}_${field}_ms`, about, (point) => of(point)?.[field] ?? null),
+    ),
+    number(
+      `${name}_p50_low_ms`,
+      `${about}: 95 % interval of the median`,
+      (point) => of(point)?.low ?? null,
+    ),
     number(
       `${name}_p50_high_ms`,
       `${about}: 95 % interval of the median`,
-      (point) => of(point).high,
+      (point) => of(point)?.high ?? null,
     ),
-    number(`${name}_p95_low_ms`, `${about}: 95 % interval of the p95`, (point) => of(point).p95Low),
+    number(
+      `${name}_p95_low_ms`,
+      `${about}: 95 % interval of the p95`,
+      (point) => of(point)?.p95Low ?? null,
+    ),
     number(
       `${name}_p95_high_ms`,
       `${about}: 95 % interval of the p95`,
-      (point) => of(point).p95High,
+      (point) => of(point)?.p95High ?? null,
     ),
-    integer(`${name}_n`, `${about}: requests in it`, (point) => of(point).n),
+    integer(`${name}_n`, `${about}: requests in it`, (point) => of(point)?.n ?? null),
   ];
 }
 

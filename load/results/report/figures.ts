@@ -26,3 +26,8 @@ export function caveatOf(point: Point): string {
   if (point.saturated) return "saturated: latency grows with the length of the run";
   return point.warnings[0] ?? "";
 }
+
+/** Whether answers of a point began with reasoning, so that its TTFOT is another than its TTFT. */
+export function hasFirstAnswers({ ttfotMs }: Point): boolean {
+  return ttfotMs !== null && ttfotMs !== undefined;
+}

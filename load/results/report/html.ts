@@ -1,7 +1,7 @@
 import { resultPoints } from "./column.ts";
 import { drawPlot } from "./charts/plot.ts";
 import { sweepPlots } from "./charts/sweep-plots.ts";
-import { caveatOf, figure, loadOf, ms } from "./figures.ts";
+import { caveatOf, figure, hasFirstAnswers, loadOf, ms } from "./figures.ts";
 import type { Report, ReportInput } from "./report.ts";
 import { STYLE } from "./style.ts";
 import { escapeXml } from "./xml.ts";
@@ -70,7 +70,9 @@ function capacities(found: ReportInput["summary"]["shapes"][number]["capacities"
 }
 
 function points({ summary }: ReportInput): string {
-  const rows = resultPoints(summary).map((point) => [
+  const shown = resultPoints(summary);
+  const reasons = shown.some(hasFirstAnswers);
+  const rows = shown.map((point) => [
     point.shape,
     point.stage,
     loadOf(point),
@@ -79,6 +81,7 @@ function points({ summary }: ReportInput): string {
     ms(point.ttftMs.p50),
     ms(point.ttftMs.p95),
     ms(point.ttftMs.p99),
+    ...(reasons ? [ms(point.ttfotMs?.p50 ?? null)] : []),
     ms(point.tpotMs.p50),
     ms(point.e2eMs.p50),
     String(point.n),
@@ -94,6 +97,7 @@ function points({ summary }: ReportInput): string {
     "TTFT p50",
     "p95",
     "p99",
+    ...(reasons ? ["TTFOT p50"] : []),
     "TPOT p50",
     "E2E p50",
     "n",
@@ -118,7 +122,7 @@ function provenance({ summary, command }: ReportInput): string {
     ],
     [
       "how counted",
-      "latency from the planned send; TTFT to the first non-empty token; TPOT (last − first) / (n − 1); percentiles by order statistics with 95 % intervals; “—” where too few requests carry one",
+      "latency from the planned send; TTFT to the first non-empty token, TTFOT to the first that is no reasoning; TPOT (last − first) / (n − 1); percentiles by order statistics with 95 % intervals; “—” where too few requests carry one",
     ],
   ];
   const list = facts.map(

@@ -1,5 +1,5 @@
 import { resultPoints } from "./column.ts";
-import { caveatOf, figure, loadOf, ms } from "./figures.ts";
+import { caveatOf, figure, hasFirstAnswers, loadOf, ms } from "./figures.ts";
 import type { Report, ReportInput } from "./report.ts";
 
 /** For a pull request or a job's summary page. */
@@ -55,13 +55,16 @@ function capacities({ summary }: ReportInput): string {
 }
 
 function points({ summary }: ReportInput): string {
-  const rows = resultPoints(summary).map((point) => [
+  const shown = resultPoints(summary);
+  const reasons = shown.some(hasFirstAnswers);
+  const rows = shown.map((point) => [
     point.shape,
     loadOf(point),
     figure(point.completedRatePerSecond),
     figure(point.outputTokensPerSecond),
     ms(point.ttftMs.p50),
     ms(point.ttftMs.p95),
+    ...(reasons ? [ms(point.ttfotMs?.p50 ?? null)] : []),
     ms(point.tpotMs.p50),
     ms(point.e2eMs.p50),
     String(point.n),
@@ -76,6 +79,7 @@ function points({ summary }: ReportInput): string {
       "out tok/s",
       "TTFT p50",
       "p95",
+      ...(reasons ? ["TTFOT p50"] : []),
       "TPOT p50",
       "E2E p50",
       "n",

@@ -36,6 +36,17 @@ function readCsv(text: string): readonly (readonly string[])[] {
   return rows.slice(0, -1);
 }
 
+test("where answers began with reasoning, reports tell when the answer itself did; elsewhere there is no such column", () => {
+  const run = summary([shape([point("c8", { ttfotMs: latency(812) }), point("c16")])]);
+  for (const name of ["md", "html"] as const) {
+    expect(String(reports[name].write(input({ summary: run })))).toMatch(/TTFOT p50[^]*812 ms/);
+    expect(String(reports[name].write(input()))).not.toContain("TTFOT p50");
+  }
+  const [head, row, next] = readCsv(String(reports.csv.write(input({ summary: run }))));
+  const at = head!.indexOf("ttfot_p50_ms");
+  expect([row![at], next![at]]).toEqual(["812", ""]);
+});
+
 describe("the CSV", () => {
   test("comes back as it went, a row a point, the warm-up left out", () => {
     const [head, ...rows] = readCsv(String(reports.csv.write(input())));

@@ -49,6 +49,7 @@ test("trap 2: reasoning is output: its first token is the first token; the naive
     [900, delta({ content: "Hi" }, "stop") + DONE],
   ]);
   expect(ttftMs(exchange)).toBe(100);
+  expect(exchange.times.firstAnswerMs).toBe(900);
   const naive = exchange.times.lastTokenMs;
   expect(naive).toBe(900);
 });
