@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { SweepRequest } from "../synthetic/sweep-view.ts";
+import { ADMIN_DEFAULT, adminFlag } from "./admin-flag.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { integerFlag, positiveFlag } from "./number-flag.ts";
@@ -45,7 +46,7 @@ export function withEmbeddedFlags(command: Command): Command {
   return command
     .optionsGroup("A replica of a running proxy:")
     .option("--replica <id>", "sweep this replica from inside the proxy, in place of a URL")
-    .option("--admin <url>", "the proxy's admin address", "http://127.0.0.1:8081")
+    .option("--admin <url>", "the proxy's admin address", adminFlag, ADMIN_DEFAULT)
     .addOption(
       new Option(
         "--path <way>",

@@ -1,9 +1,10 @@
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream, openSync, type WriteStream } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { request } from "undici";
 import type { PitotTraceEnd } from "../../load/trace-formats/pitot.ts";
+import { ADMIN_DEFAULT, adminFlag } from "./admin-flag.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { integerFlag } from "./number-flag.ts";
@@ -22,7 +23,7 @@ const REQUESTS_MAX = 5_000_000;
 export function recordCommand(): Command {
   return new Command("record")
     .description("export the shapes of real traffic (no text) as a trace")
-    .option("--admin <url>", "the proxy's admin address", "http://127.0.0.1:8081")
+    .option("--admin <url>", "the proxy's admin address", adminFlag, ADMIN_DEFAULT)
     .option("--out <file>", "where to write it (stdout when absent)")
     .option(
       "--for <duration>",
@@ -38,6 +39,7 @@ export function recordCommand(): Command {
 }
 
 async function runRecord(flags: RecordFlags): Promise<void> {
+  const out = flags.out === undefined ? process.stdout : openFile(flags.out);
   const stop = new AbortController();
   let interrupted = false;
   void untilInterrupted().then(() => {
@@ -45,7 +47,6 @@ async function runRecord(flags: RecordFlags): Promise<void> {
     stop.abort();
   });
   const timer = flags.for === undefined ? undefined : setTimeout(() => stop.abort(), flags.for);
-  const out = flags.out === undefined ? process.stdout : createWriteStream(flags.out);
   try {
     const end = await copyRows(flags, out, stop);
     process.stderr.write(`${sentenceOf(end)}\n`);
@@ -57,6 +58,19 @@ async function runRecord(flags: RecordFlags): Promise<void> {
     }
   }
   if (interrupted) process.exitCode = EXIT.interrupted;
+}
+
+/** Opened before anything else: a recording that has nowhere to go is not begun. */
+function openFile(path: string): WriteStream {
+  try {
+    return createWriteStream(path, { fd: openSync(path, "w") });
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new CommandError(
+      EXIT.usage,
+      `--out ${path} cannot be written (${why}): name another file.`,
+    );
+  }
 }
 
 /** Copies rows until told to stop. The end lines between them are kept back: the last one is written last. */

@@ -166,6 +166,6 @@ function shareFlag(text: string): number {
 export function missingUrl(): CommandError {
   return new CommandError(
     EXIT.usage,
-    "name what to measure, such as pitot sweep http://127.0.0.1:8000, or a run to go on with by --resume.",
+    "name what to measure: a URL such as http://127.0.0.1:8000, a replica of a running proxy by --replica, or a run to go on with by --resume.",
   );
 }
