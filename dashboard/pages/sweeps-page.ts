@@ -1,7 +1,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import type { SweepList, SweepView } from "../../proxy/synthetic/sweep-view.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
-import { PollController } from "../controllers/poll-controller.ts";
+import { type Growing, PollController } from "../controllers/poll-controller.ts";
 import "../panels/sweep-charts.ts";
 import "../panels/sweep-form.ts";
 import "../panels/sweep-list.ts";
@@ -15,6 +15,20 @@ const RUNNING_MS = 1_000;
 const ENDED_MS = 30_000;
 const LIST_MS = 2_000;
 
+/** The points of a long sweep are megabytes: only those after the last but one are asked for again. */
+const finishedPoints: Growing<SweepView> = {
+  since: ({ finished }) => `?after=${known(finished)}`,
+  join: ({ finished }, later) => ({
+    ...later,
+    finished: [...finished.slice(0, known(finished)), ...later.finished].slice(0, later.points),
+  }),
+};
+
+/** What the proxy adds to a point is told a moment after it: the last is asked for once more. */
+function known(finished: SweepView["finished"]): number {
+  return Math.max(0, finished.length - 1);
+}
+
 /** Sweeps of this fleet's replicas: ask for one, watch it, read what it found. */
 export class SweepsPage extends LitElement {
   static override properties = { sweep: {} };
@@ -22,8 +36,11 @@ export class SweepsPage extends LitElement {
   declare sweep: string | null;
   readonly #at = new PlaceController(this);
   readonly #sweeps = new PollController<SweepList>(this, () => LIST_MS);
-  readonly #view = new PollController<SweepView>(this, (answer) =>
-    answer.kind === "ready" && answer.value.endedMs !== null ? ENDED_MS : RUNNING_MS,
+  readonly #view = new PollController<SweepView>(
+    this,
+    (answer) => (answer.kind === "ready" && answer.value.endedMs !== null ? ENDED_MS : RUNNING_MS),
+    () => false,
+    finishedPoints,
   );
 
   constructor() {
