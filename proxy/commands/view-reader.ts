@@ -9,6 +9,7 @@ export class ViewReader {
   readonly #say: (event: SweepEvent) => void;
   #state = "";
   #isPlanned = false;
+  #isOver = false;
   #points = 0;
   #capacities = 0;
   #shape = "";
@@ -21,11 +22,13 @@ export class ViewReader {
   }
 
   hear(view: SweepView): void {
-    this.#tellState(view);
+    // How it ended stands below its last rows.
+    if (view.endedMs === null) this.#tellState(view);
     this.#tellPlan(view);
     this.#tellFinished(view);
     this.#tellUnderWay(view);
-    if (view.endedMs === null || view.summary === null) return;
+    if (view.endedMs === null || view.summary === null || this.#isOver) return;
+    this.#isOver = true;
     this.#tellDifference(view);
     this.#say({ kind: "ended", atMs: systemClock.nowMs(), summary: view.summary });
   }

@@ -7,6 +7,7 @@ import { SweepBook } from "../../../proxy/synthetic/sweep-book.ts";
 import type { SweepOrder } from "../../../proxy/synthetic/sweep-order.ts";
 import type { CoTraffic, Difference } from "../../../proxy/synthetic/sweep-view.ts";
 import { liveLines } from "../../../proxy/terminal/live-lines.ts";
+import { wholeRun } from "../../load/results/fixture.ts";
 import { FakeScreen } from "../../harness/screen.ts";
 import {
   ended,
@@ -96,6 +97,9 @@ describe("what the API shows of a sweep becomes", () => {
       "progress",
       "point-finished",
     ]);
+    const { said } = watched([planned(), pointFinished, summed, over]);
+    expect(said.filter((line) => line.startsWith("sweep r of"))).toHaveLength(1);
+    expect(said.at(-1)).toContain(wholeRun().headline);
   });
 
   test("a point that began and ended between two asks is told of all the same", () => {
