@@ -79,6 +79,14 @@ export const paths = {
       query("bins", "1 adds each point's bins, for heatmaps.", { enum: ["0", "1"] }),
     ]),
   },
+  "/api/v1/outcomes": {
+    get: ok("How the requests of a window ended: outcomes, broken promises, errors by kind.", [
+      query("window", "How far back: 90s, 15m, 6h, 30d.", { type: "string", default: "15m" }),
+      query("until", "End of the window in ms since 1970; left out, now.", { type: "integer" }),
+      query("origin", "Whose traffic; never both.", { enum: ["real", "synthetic"] }),
+      query("replica", "One replica instead of the fleet.", { type: "string" }),
+    ]),
+  },
   "/api/v1/config": { get: ok("The settings in force, secrets redacted.") },
   "/api/v1/trace": {
     get: ok(

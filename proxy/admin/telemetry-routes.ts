@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
+import type { Clock } from "../../engines/clock.ts";
 import { prometheusRules } from "../telemetry/exports/prometheus-rules.ts";
-import { dimensions } from "../telemetry/part.ts";
+import { readOutcomes } from "../telemetry/outcomes.ts";
+import { dimensions, type Population } from "../telemetry/part.ts";
 import {
   readSeries,
   SERIES_WINDOW_MAX_MS,
@@ -20,12 +22,13 @@ const EVENTS_MAX = 500;
 const SUBJECT_CHARS_MAX = 100;
 const MESSAGE_CHARS_MAX = 500;
 
-/** `/api/v1/state`, `/series`, `/slos` and `/events`. */
+/** `/api/v1/state`, `/series`, `/outcomes`, `/slos` and `/events`. */
 export function telemetryRoutes(options: AdminOptions): Hono {
   const { telemetry, clock } = options;
   const routes = new Hono();
   routes.get("/state", (context) => context.json(state(options)));
   routes.get("/series", (context) => answer(context, () => series(context, options)));
+  routes.get("/outcomes", (context) => answer(context, () => outcomes(context, options)));
   routes.get("/slos", (context) =>
     context.json({ slos: telemetry.slos.views(), nowMs: clock.nowMs() }),
   );
@@ -89,20 +92,38 @@ function series(context: Context, { telemetry, clock }: AdminOptions): object {
   if (context.req.query("metric") === undefined)
     throw new QueryError(`metric is missing: ask one of ${names.join(", ")}.`);
   const step = context.req.query("step");
-  const until = context.req.query("until");
   return readSeries(telemetry.traffic, clock, {
     metric: oneOf(context, "metric", names, "ttft"),
     by: oneOf(context, "by", ["none", ...dimensions], "none"),
-    population: oneOf(context, "origin", ["real", "synthetic"], "real"),
-    windowMs: duration(context, "window", { maxMs: SERIES_WINDOW_MAX_MS, otherwise: "15m" }),
+    ...windowOf(context, clock),
     ...(step === undefined
       ? {}
       : { stepMs: duration(context, "step", { maxMs: SERIES_WINDOW_MAX_MS, otherwise: step }) }),
+    bins: oneOf(context, "bins", ["0", "1"], "0") === "1",
+  });
+}
+
+function outcomes(context: Context, { telemetry, clock }: AdminOptions): object {
+  const replica = context.req.query("replica");
+  return readOutcomes(telemetry.traffic, clock, {
+    ...windowOf(context, clock),
+    ...(replica === undefined ? {} : { replica }),
+  });
+}
+
+/** Whose traffic, how far back and until when, as every question about history says it. */
+function windowOf(
+  context: Context,
+  clock: Clock,
+): { population: Population; windowMs: number; untilMs?: number } {
+  const until = context.req.query("until");
+  return {
+    population: oneOf(context, "origin", ["real", "synthetic"], "real"),
+    windowMs: duration(context, "window", { maxMs: SERIES_WINDOW_MAX_MS, otherwise: "15m" }),
     ...(until === undefined
       ? {}
       : { untilMs: wholeNumber(context, "until", { min: 0, max: clock.nowMs(), otherwise: 0 }) }),
-    bins: oneOf(context, "bins", ["0", "1"], "0") === "1",
-  });
+  };
 }
 
 /** A deploy, told by whoever deployed: a line in the events lane under the charts. */

@@ -1,4 +1,5 @@
 import type { Origin, OutcomeKind, Phase } from "../../engines/exchange.ts";
+import type { ErrorKind } from "../telemetry/error-kind.ts";
 import type { SloView } from "../telemetry/slo/slo-view.ts";
 import type { SweepRow } from "../synthetic/sweep-view.ts";
 import type { FleetEvent, ReplicaView } from "../upstream/fleet.ts";
@@ -108,6 +109,8 @@ export interface TrafficCell {
   readonly tpot: Bins;
   /** Completed requests by the promise they broke; absent when none completed. */
   readonly goodput?: Goodput;
+  /** Failed and cut requests by kind; absent when there were none. */
+  readonly errors?: Partial<Readonly<Record<ErrorKind, number>>>;
   /** Gaps per token of requests that ended in this second; in totals only. */
   readonly itl?: Bins;
   /** Of completed requests; in totals only. */

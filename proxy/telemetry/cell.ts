@@ -1,4 +1,6 @@
 import type { CountedBy, OutcomeKind } from "../../engines/exchange.ts";
+import type { Goodput } from "../live/frames.ts";
+import { type ErrorKind, errorKinds } from "./error-kind.ts";
 import { type FrozenSketch, mergeFrozen, Sketch } from "./sketch.ts";
 
 /** What is counted of one part of the traffic in one slot of time; each is a sum, so slots and parts merge by adding. */
@@ -29,6 +31,13 @@ export const counters = [
   "outputTokens:logprobs",
   "outputTokens:tokenizer",
   "outputTokens:events",
+  /** Failed or cut, by kind. New names go to the end: what is kept on disk is read by place. */
+  "error:connect",
+  "error:timeout",
+  "error:engine",
+  "error:cut",
+  "error:unavailable",
+  "error:other",
 ] as const;
 
 export const distributions = [
@@ -114,10 +123,13 @@ export function binsOf(cell: FrozenCell, name: DistributionName): number[] {
   return [...(cell.sketches[distributions.indexOf(name)]?.pairs ?? [])];
 }
 
-/** Two cells at rest as one. */
+/** Two cells at rest as one. One that an earlier release kept may have fewer counters. */
 export function mergeCells(a: FrozenCell, b: FrozenCell): FrozenCell {
   return {
-    counts: a.counts.map((count, index) => count + (b.counts[index] ?? 0)),
+    counts: Float64Array.from(
+      counters,
+      (_, index) => (a.counts[index] ?? 0) + (b.counts[index] ?? 0),
+    ),
     sketches: a.sketches.map((sketch, index) => {
       const other = b.sketches[index] ?? null;
       return sketch === null ? other : other === null ? sketch : mergeFrozen(sketch, other);
@@ -132,14 +144,37 @@ export function bytesOf(cell: FrozenCell): number {
   return bytes;
 }
 
+/** What counts are read from: a cell, or one at rest. */
+interface Counted {
+  readonly get: (name: CounterName) => number;
+}
+
+const outcomeKinds = ["completed", "rejected", "failed", "cut", "cancelled"] as const;
+
 /** How often each outcome occurred; those that did not are absent. */
-export function endedOf(cell: {
-  readonly get: (kind: OutcomeKind) => number;
-}): Partial<Record<OutcomeKind, number>> {
-  const kinds = ["completed", "rejected", "failed", "cut", "cancelled"] as const;
+export function endedOf(cell: Counted): Partial<Record<OutcomeKind, number>> {
   return Object.fromEntries(
-    kinds.map((kind) => [kind, cell.get(kind)] as const).filter(([, count]) => count > 0),
+    outcomeKinds.map((kind) => [kind, cell.get(kind)] as const).filter(([, count]) => count > 0),
   );
+}
+
+/** What failed or was cut, by kind; kinds that did not occur are absent. */
+export function errorsOf(cell: Counted): Partial<Record<ErrorKind, number>> {
+  return Object.fromEntries(
+    errorKinds
+      .map((kind) => [kind, cell.get(`error:${kind}`)] as const)
+      .filter(([, count]) => count > 0),
+  );
+}
+
+/** What completed, by the promise it broke. */
+export function goodputOf(cell: Counted): Goodput {
+  return {
+    good: cell.get("good"),
+    slowTtft: cell.get("slowTtft"),
+    slowTpot: cell.get("slowTpot"),
+    slowBoth: cell.get("slowBoth"),
+  };
 }
 
 /** The counter of output tokens counted so; `none` has no tokens to count. */

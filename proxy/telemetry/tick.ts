@@ -1,5 +1,14 @@
 import type { Tick, TrafficCell } from "../live/frames.ts";
-import { binsOf, Cell, countOf, endedOf, type FrozenCell } from "./cell.ts";
+import {
+  binsOf,
+  Cell,
+  type CounterName,
+  countOf,
+  endedOf,
+  errorsOf,
+  type FrozenCell,
+  goodputOf,
+} from "./cell.ts";
 import type { Slot } from "./ladder.ts";
 import { breakdownPrefix, partKey, type Population } from "./part.ts";
 
@@ -35,21 +44,18 @@ function totalOf(second: Slot, population: Population): TrafficCell {
 }
 
 function cellOf(cell: FrozenCell): TrafficCell {
-  const goodput = {
-    good: countOf(cell, "good"),
-    slowTtft: countOf(cell, "slowTtft"),
-    slowTpot: countOf(cell, "slowTpot"),
-    slowBoth: countOf(cell, "slowBoth"),
-  };
+  const counts = { get: (name: CounterName) => countOf(cell, name) };
+  const ended = endedOf(counts);
   return {
     started: countOf(cell, "started"),
-    ended: endedOf({ get: (kind) => countOf(cell, kind) }),
+    ended,
     inputTokens: countOf(cell, "inputTokens"),
     outputTokens: countOf(cell, "outputTokens"),
     inFlight: countOf(cell, "inFlightSum"),
     ttft: binsOf(cell, "ttft"),
     tpot: binsOf(cell, "tpot"),
-    ...(countOf(cell, "completed") === 0 ? {} : { goodput }),
+    ...(ended.completed === undefined ? {} : { goodput: goodputOf(counts) }),
+    ...(ended.failed === undefined && ended.cut === undefined ? {} : { errors: errorsOf(counts) }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Exchange, InFlightView, OutcomeKind } from "../../engines/exchange
 import type { UnderWay } from "./feed.ts";
 import type { Tick } from "../live/frames.ts";
 import { Cell, type CounterName, countedByCounter, endedOf } from "./cell.ts";
+import { errorKind } from "./error-kind.ts";
 import type { Fact } from "./fact.ts";
 import { floorTo, Ladder, type Slot } from "./ladder.ts";
 import { GOODPUT_DEFAULT, type GoodputOptions } from "./options.ts";
@@ -171,6 +172,8 @@ export class Traffic {
     ];
     const by = countedByCounter(tokens.countedBy);
     if (by !== null) counts.push([by, tokens.output ?? 0]);
+    if (outcome.kind === "failed" || outcome.kind === "cut")
+      counts.push([`error:${errorKind(outcome.code)}`, 1]);
     if (outcome.kind === "completed") counts.push([verdictOf(fact, this.goodput), 1]);
     return counts;
   }
