@@ -1,4 +1,5 @@
 import type { Page } from "playwright-core";
+import { until } from "../harness/fleet.ts";
 
 /** Goes to a page of the board and waits until its figures are live. */
 export async function openBoard(page: Page, url: string): Promise<void> {
@@ -11,4 +12,15 @@ export function fitsSideways(page: Page): Promise<boolean> {
   return page.evaluate<boolean>(
     "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
   );
+}
+
+/**
+ * Goes by two keys, again until it is there: the second must follow within a moment, and on a busy machine it may not.
+ */
+export async function goByKeys(page: Page, keys: string, heading: string): Promise<void> {
+  const there = page.getByRole("heading", { level: 1, name: heading });
+  await until(async () => {
+    for (const key of keys) await page.keyboard.press(key);
+    return there.isVisible();
+  }, `${keys} leads to ${heading}`);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../harness/fleet.ts";
+import { goByKeys } from "./board-page.ts";
 import { openChromium } from "./chromium.ts";
 import { NOWHERE, openWithoutServer } from "./recording.ts";
 import { syntheticRecording } from "./synthetic-recording.ts";
@@ -99,8 +100,7 @@ describe("a recording without a server", () => {
     await page.locator("request-list tr[tabindex]").first().click();
     await page.getByText(/A recording holds no waterfall/).waitFor();
     await page.keyboard.press("Escape");
-    await page.keyboard.press("g");
-    await page.keyboard.press("r");
+    await goByKeys(page, "gr", "Replicas");
     await page.locator('[data-replica="vllm-1"] a').click();
     await page.getByRole("heading", { level: 1, name: /vllm-1/ }).waitFor();
     expect(await page.getByRole("button", { name: "drain…" }).count()).toBe(0);
