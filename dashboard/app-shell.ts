@@ -32,6 +32,7 @@ export class PitotApp extends LitElement {
     }
     .kiosk .body {
       grid-template-columns: minmax(0, 1fr);
+      min-height: 0;
     }
     nav-rail {
       border-right: 1px solid var(--line);
@@ -45,8 +46,11 @@ export class PitotApp extends LitElement {
         min-width: 0;
       }
     }
+    /* Nobody stands at a wall and clicks. */
     .kiosk {
       zoom: 1.35;
+      --tools: none;
+      --heat-height: 190px;
     }
     .lost {
       position: fixed;
@@ -62,9 +66,13 @@ export class PitotApp extends LitElement {
   `;
   readonly #at = new PlaceController(this);
   #stopKeys: () => void = () => {};
-  readonly #wall = new Wall(place, () => {
-    this.requestUpdate();
-  });
+  readonly #wall = new Wall(
+    place,
+    () => store.slos.map(({ name }) => name),
+    () => {
+      this.requestUpdate();
+    },
+  );
   /** How long the connection has been lost goes on without frames, and so must what says it. */
   #lostTimer: ReturnType<typeof setInterval> | null = null;
 

@@ -36,7 +36,14 @@ export function grouped(value: number | null): string {
 export function percent(ratio: number | null): string {
   if (ratio === null) return NOTHING;
   const value = ratio * 100;
-  return `${value === 0 || value >= 10 ? value.toFixed(0) : value.toFixed(value < 1 ? 2 : 1)}${THIN}%`;
+  return `${value < 0 ? "−" : ""}${digits(Math.abs(value))}${THIN}%`;
+}
+
+/** Near the whole every hundredth counts: 99.96 % is not all, and 100 % says that it is. */
+function digits(value: number): string {
+  if (value === 0 || value === 100) return value.toFixed(0);
+  if (value > 99 && value < 100) return Math.min(99.99, value).toFixed(2);
+  return value >= 10 ? value.toFixed(0) : value.toFixed(value < 1 ? 2 : 1);
 }
 
 const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;

@@ -16,6 +16,7 @@ export const KEYS = [
   ["g a", "Almanac"],
   ["g p", "Plan"],
   ["/", "filter"],
+  ["t", "to the range"],
   ["[ and ]", "shorter or longer range"],
   ["space", "pause or go on"],
   ["j and k", "next or previous row"],
@@ -90,6 +91,8 @@ const ACTS: Readonly<Record<string, (parts: KeyParts) => boolean | void>> = {
   e: ({ root }) => exportFigures(root()),
   o: chooseFile,
   "/": ({ root }) => focusFirst(root(), "[data-filter]"),
+  t: ({ root }) =>
+    focusFirst(root(), "[data-range][aria-pressed=true]") || focusFirst(root(), "[data-range]"),
   j: ({ root }) => stepRow(root(), 1),
   k: ({ root }) => stepRow(root(), -1),
 };

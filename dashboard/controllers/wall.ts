@@ -20,6 +20,23 @@ export function wallPages(query: URLSearchParams): readonly PageName[] {
   return asked.flatMap((name) => PAGES.find((page) => page === name) ?? []);
 }
 
+/** One thing a wall shows for a while: a page, and on the live page one promise where some were chosen. */
+interface Stop {
+  readonly page: PageName;
+  readonly slo: string | null;
+}
+
+/** What a wall turns through: `pages=live,replicas`, and `slos=all` or their names for one promise after the other. */
+export function wallStops(query: URLSearchParams, known: readonly string[]): readonly Stop[] {
+  const asked = (query.get("slos") ?? "").split(",");
+  const slos = asked.includes("all") ? known : known.filter((name) => asked.includes(name));
+  const pages = wallPages(query);
+  const shown: readonly PageName[] = pages.length === 0 ? ["live"] : pages;
+  return shown.flatMap((page): Stop[] =>
+    page === "live" && slos.length > 0 ? slos.map((slo) => ({ page, slo })) : [{ page, slo: null }],
+  );
+}
+
 /** Whether `dim=22-7` makes the screen dark at this hour of the viewer's day. */
 export function isDim(query: URLSearchParams, hour: number): boolean {
   const [, from, until] = /^(\d{1,2})-(\d{1,2})$/.exec(query.get("dim") ?? "") ?? [];
@@ -32,11 +49,14 @@ export function isDim(query: URLSearchParams, hour: number): boolean {
 export class Wall {
   readonly #place: Place;
   readonly #changed: () => void;
+  /** Names of the promises there are, the worst first. */
+  readonly #slos: () => readonly string[];
   #shift = 0;
   #timers: ReturnType<typeof setInterval>[] = [];
 
-  constructor(place: Place, changed: () => void) {
+  constructor(place: Place, slos: () => readonly string[], changed: () => void) {
     this.#place = place;
+    this.#slos = slos;
     this.#changed = changed;
   }
 
@@ -48,8 +68,7 @@ export class Wall {
       this.#changed();
     }, SHIFT_MS);
     this.#timers.push(shift);
-    if (wallPages(this.#place.query).length > 1)
-      this.#timers.push(setInterval(this.#turn, this.#everyMs()));
+    this.#timers.push(setInterval(this.#turn, this.#everyMs()));
   }
 
   stop(): void {
@@ -71,8 +90,10 @@ export class Wall {
   }
 
   readonly #turn = (): void => {
-    const pages = wallPages(this.#place.query);
-    const next = pages[(pages.indexOf(this.#place.page) + 1) % pages.length];
-    if (next !== undefined) this.#place.turnTo(next);
+    const { page, query } = this.#place;
+    const stops = wallStops(query, this.#slos());
+    const at = stops.findIndex((stop) => stop.page === page && stop.slo === query.get("slo"));
+    const next = stops[(at + 1) % stops.length];
+    if (next !== undefined && stops.length > 1) this.#place.turnTo(next.page, next.slo);
   };
 }

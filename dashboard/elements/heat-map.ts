@@ -37,7 +37,7 @@ export class HeatMap extends LitElement {
     :host {
       display: block;
       position: relative;
-      height: 230px;
+      height: var(--heat-height, 230px);
     }
     .box {
       position: absolute;
@@ -185,6 +185,7 @@ export class HeatMap extends LitElement {
     ] as const) {
       this.#drawLine(pen, plot, name, stroke);
     }
+    this.#drawGuideWords(pen, plot, { word: color("--soft"), rim: color("--panel") });
   }
 
   /** One pixel a cell, then scaled up at once: thousands of rectangles would take longer than a frame. */
@@ -222,20 +223,31 @@ export class HeatMap extends LitElement {
       );
     }
     for (const guide of this.guides) {
-      const y = Math.round(yOf(guide, plot)) + 0.5;
       pen.strokeStyle = color.guide;
       pen.setLineDash([5, 4]);
-      strokeAcross(pen, plot, y);
-      pen.fillStyle = color.guide;
-      pen.textAlign = "right";
-      pen.fillText(
-        guide >= 1000 ? `${guide / 1000} s` : `${guide} ms`,
-        plot.left + plot.width - 4,
-        y - 5,
-      );
+      strokeAcross(pen, plot, Math.round(yOf(guide, plot)) + 0.5);
     }
     pen.setLineDash([]);
     this.#drawTimes(pen, plot, color.text);
+  }
+
+  /** Over everything else, with a rim of the panel's colour: they must be read where cells and lines are densest. */
+  #drawGuideWords(
+    pen: CanvasRenderingContext2D,
+    plot: Plot,
+    color: { word: string; rim: string },
+  ): void {
+    pen.textAlign = "right";
+    pen.lineWidth = 3;
+    pen.lineJoin = "round";
+    pen.strokeStyle = color.rim;
+    pen.fillStyle = color.word;
+    for (const guide of this.guides) {
+      const word = guide >= 1000 ? `${guide / 1000} s` : `${guide} ms`;
+      const [x, y] = [plot.left + plot.width - 4, Math.round(yOf(guide, plot)) - 5];
+      pen.strokeText(word, x, y);
+      pen.fillText(word, x, y);
+    }
   }
 
   #drawTimes(pen: CanvasRenderingContext2D, plot: Plot, text: string): void {

@@ -8,7 +8,7 @@ import { RANGE_DEFAULT, type RangeName, RANGES } from "../state/place.ts";
 export class RangePicker extends LitElement {
   static override styles = css`
     :host {
-      display: inline-flex;
+      display: var(--tools, inline-flex);
       gap: 8px;
       align-items: center;
       flex-wrap: wrap;
@@ -60,6 +60,7 @@ export class RangePicker extends LitElement {
         ${(Object.keys(RANGES) as RangeName[]).map(
           (name) =>
             html`<button
+              data-range
               aria-pressed=${place.zoom === null && name === place.range}
               @click=${() => {
                 place.zoomTo(null);

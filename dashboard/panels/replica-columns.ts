@@ -11,6 +11,7 @@ import {
   shortModel,
   significant,
 } from "../format.ts";
+import { errorsByKind, sayErrors, SHORT_WORDS } from "../state/error-words.ts";
 import type { FigureCell } from "../state/figures.ts";
 import type { LiveStore } from "../state/live-store.ts";
 import type { Tally } from "../state/rolling.ts";
@@ -29,8 +30,8 @@ const ORDER = ["down", "disabled", "starting", "draining", "up"];
 
 /** Width of the line of the last hour: what moves it by less than a pixel is not drawn anew. */
 const HOUR_PX = 64;
-/** A minute's trouble must be seen. */
-const SPAN_PX_MIN = 2;
+/** However short, that it was down must be seen. */
+const DOWN_PX_MIN = 2;
 
 /** What a row is made of. */
 export interface ReplicaRow {
@@ -66,7 +67,7 @@ function latency(of: "ttft" | "tpot", q: number): ReplicaColumn {
   return {
     key: `${of}${q * 100}`,
     title,
-    widthPx: 72,
+    widthPx: 70,
     value: read,
     show: (row) => duration(read(row)),
     n: ({ tally }) => tally?.[of].count ?? 0,
@@ -81,7 +82,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "state",
     title: "state",
-    widthPx: 70,
+    widthPx: 66,
     isLeft: true,
     value: ({ view }) => ORDER.indexOf(view.state),
     show: ({ view: { state, because } }) =>
@@ -92,7 +93,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "hour",
     title: "last hour",
-    widthPx: 80,
+    widthPx: 78,
     explains: "State over the last 60 minutes; grey where nothing is known",
     isLeft: true,
     value: ({ view }) => -view.sinceMs,
@@ -107,11 +108,11 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
     show: ({ view }) => shortModel(view.models[0] ?? ""),
   },
   { key: "weight", title: "weight", widthPx: 60, isExtra: true, value: ({ view }) => view.weight },
-  { key: "inflight", title: "in flight", widthPx: 58, value: ({ view }) => view.inFlight },
+  { key: "inflight", title: "in flight", widthPx: 60, value: ({ view }) => view.inFlight },
   {
     key: "queue",
     title: "run / wait",
-    widthPx: 72,
+    widthPx: 70,
     explains: "As the engine says: in its batch, and waiting for it",
     value: ({ view }) => view.stats?.waiting ?? null,
     show: ({ view: { stats } }) =>
@@ -120,7 +121,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "kv",
     title: "KV cache",
-    widthPx: 92,
+    widthPx: 86,
     value: ({ view }) => view.stats?.kvCacheUsageRatio ?? null,
     show: ({ view }) => filled(view.stats?.kvCacheUsageRatio ?? null),
   },
@@ -136,7 +137,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "rate",
     title: "req/s",
-    widthPx: 52,
+    widthPx: 48,
     value: ({ tally, store }) => perSecond(tally?.ended, store.lately),
     show: ({ tally, store }) => significant(perSecond(tally?.ended, store.lately)),
   },
@@ -154,8 +155,8 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "failed",
     title: "failed",
-    widthPx: 76,
-    explains: "Failed before any output, and cut off within it",
+    widthPx: 78,
+    explains: "Failed before any output or cut off within it over 5 min, and why most of them did",
     value: ({ tally }) => (tally === null || tally.ended === 0 ? null : tally.failed + tally.cut),
     show: errors,
   },
@@ -174,7 +175,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "since",
     title: "since",
-    widthPx: 54,
+    widthPx: 50,
     value: ({ view, store }) => Math.max(0, store.nowMs - view.sinceMs),
     show: ({ view, store }) =>
       html`<span title=${view.because}>${age(Math.max(0, store.nowMs - view.sinceMs))}</span>`,
@@ -186,21 +187,14 @@ export function isFew({ n }: ReplicaColumn, row: ReplicaRow): boolean {
   return n !== undefined && n(row) < SAMPLES_FEW;
 }
 
-/** How many, and of which kind, as far as the requests ended last tell. */
-function errors(row: ReplicaRow): TemplateResult | string {
-  const { tally, view, store } = row;
+/** How many, and of which kind most. */
+function errors({ tally }: ReplicaRow): TemplateResult | string {
   if (tally === null || tally.ended === 0) return NOTHING;
   const count = tally.failed + tally.cut;
   if (count === 0) return "0";
-  const kinds = new Map<string, number>();
-  for (const { replica, outcome, detail } of store.ended)
-    if (replica === view.id && (outcome === "failed" || outcome === "cut"))
-      kinds.set(detail ?? outcome, (kinds.get(detail ?? outcome) ?? 0) + 1);
-  const [most] = [...kinds].sort((a, b) => b[1] - a[1]);
-  const all = [...kinds].map(([kind, times]) => `${times} ${kind.replaceAll("_", " ")}`).join(", ");
-  return html`<span
-    title="${tally.failed} failed, ${tally.cut} cut off; of the last ${store.ended.length} requests of the fleet: ${all || "none"}"
-    >${count}${most === undefined ? "" : html` <span class="sub">${most[0].replaceAll("_", " ")}</span>`}</span
+  const [most] = errorsByKind(tally.errors, SHORT_WORDS);
+  return html`<span title=${sayErrors(tally.errors)}
+    >${count}${most === undefined ? "" : html` <span class="kind">${most[0]}</span>`}</span
   >`;
 }
 
@@ -230,6 +224,7 @@ function stopsOf(spans: readonly StateSpan[]): string {
   const lengthMs = Math.max(1, (spans.at(-1)?.untilMs ?? 0) - startMs);
   const at = (ms: number): number => Math.round(((ms - startMs) / lengthMs) * HOUR_PX);
   return spans
+    .filter(({ state, fromMs, untilMs }) => state === "down" || at(untilMs) > at(fromMs))
     .map(({ state, fromMs, untilMs }) => {
       const color =
         state === null
@@ -237,7 +232,8 @@ function stopsOf(spans: readonly StateSpan[]): string {
           : state === "up"
             ? "color-mix(in oklch, var(--good) 60%, var(--panel))"
             : `var(${STATES[state][1]})`;
-      return `${color} ${at(fromMs)}px ${Math.max(at(fromMs) + SPAN_PX_MIN, at(untilMs))}px`;
+      const leastPx = state === "down" ? DOWN_PX_MIN : 0;
+      return `${color} ${at(fromMs)}px ${Math.max(at(fromMs) + leastPx, at(untilMs))}px`;
     })
     .join(", ");
 }

@@ -9,7 +9,7 @@ import { ReplicaOrder } from "./replica-order.ts";
 import { isFew, REPLICA_COLUMNS, type ReplicaColumn, type ReplicaRow } from "./replica-columns.ts";
 
 /** A name and its engine. */
-const NAME_PX = 150;
+const NAME_PX = 164;
 /** Every replica in one dense table; which columns, and by what they are sorted, is in the address. */
 export class ReplicaTable extends LitElement {
   static override styles = [
@@ -24,6 +24,10 @@ export class ReplicaTable extends LitElement {
       }
       .name:hover {
         text-decoration: underline;
+      }
+      .kind {
+        color: var(--faint);
+        font-size: 12px;
       }
       .sub {
         color: var(--faint);
@@ -218,7 +222,7 @@ export class ReplicaTable extends LitElement {
   #row(row: ReplicaRow, columns: readonly ReplicaColumn[]): TemplateResult {
     const { id, engine, version } = row.view;
     return html`<tr data-replica=${id}>
-      <td>
+      <td title="${id}, ${engine ?? "unknown"} ${version ?? ""}">
         <a
           class="name"
           href=${this.#at.place.href("replicas", id)}

@@ -19,12 +19,12 @@ export class SharePanel extends LitElement {
         margin: 0;
         padding: 0;
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr));
         gap: 8px 32px;
       }
       li {
         display: grid;
-        grid-template-columns: 110px 1fr 104px;
+        grid-template-columns: 120px 1fr 104px;
         gap: 12px;
         height: 1.5em;
         contain: strict;

@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
+import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/figure-value.ts";
 import "../elements/spark-line.ts";
@@ -16,6 +17,9 @@ const STATES = {
   page: ["✕", "breaking", "--bad"],
 } as const;
 
+/** Fewer points are no line. */
+const POINTS_MIN = 2;
+
 /** The promises, worst budget first: how well they are kept, how fast the budget goes, when it is gone. */
 export class SloCards extends LitElement {
   static override properties = { tableOf: { state: true } };
@@ -25,10 +29,15 @@ export class SloCards extends LitElement {
     tableStyles,
     css`
       :host {
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr));
       }
+      /* The same lines of all cards at the same height, however long a sentence is. */
       article {
         border-left: 3px solid var(--state);
+        display: grid;
+        grid-row: span 5;
+        grid-template-rows: subgrid;
+        row-gap: 0;
       }
       .sentence {
         color: var(--soft);
@@ -39,6 +48,7 @@ export class SloCards extends LitElement {
         color: var(--state);
         font-size: 12px;
         font-weight: 600;
+        white-space: nowrap;
       }
       .bar {
         height: 8px;
@@ -67,6 +77,20 @@ export class SloCards extends LitElement {
         margin: 0;
         font-weight: 600;
       }
+      ul {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 4px 24px;
+        list-style: none;
+        margin: 0;
+        padding: 0 4px;
+        color: var(--soft);
+        grid-column: 1 / -1;
+      }
+      li[aria-current="true"] {
+        color: var(--text);
+        font-weight: 600;
+      }
       .scroll {
         max-height: 160px;
       }
@@ -78,6 +102,7 @@ export class SloCards extends LitElement {
   /** The promise whose figures stand in place of its picture. */
   declare tableOf: string;
   readonly #live = new StoreController(this);
+  readonly #at = new PlaceController(this);
 
   constructor() {
     super();
@@ -89,7 +114,22 @@ export class SloCards extends LitElement {
     this.toggleAttribute("hidden", slos.length === 0);
     this.style.display = slos.length === 0 ? "none" : "";
     if (slos.length === 0) return nothing;
-    return html`${slos.map((slo) => this.#card(slo, isLive))}`;
+    const chosen = this.#at.place.isKiosk ? this.#at.place.query.get("slo") : null;
+    const alone = slos.find(({ name }) => name === chosen);
+    if (alone === undefined) return html`${slos.map((slo) => this.#card(slo, isLive))}`;
+    return html`${this.#card(alone, isLive)}${this.#others(slos, alone)}`;
+  }
+
+  /** On a wall that turns through promises the others are one line: none of them breaks unseen. */
+  #others(slos: readonly SloView[], alone: SloView): TemplateResult {
+    return html`<ul aria-label="The other promises">
+      ${slos.map((slo) => {
+        const [glyph, word, color] = STATES[slo.state];
+        return html`<li aria-current=${slo === alone}>
+          <span style="color: var(${color})">${glyph}</span> ${slo.name} ${word}
+        </li>`;
+      })}
+    </ul>`;
   }
 
   #card(slo: SloView, isLive: boolean): TemplateResult {
@@ -126,10 +166,12 @@ export class SloCards extends LitElement {
       ${
         this.tableOf === slo.name
           ? figuresTable(figuresOf(slo))
-          : html`<spark-line
-              .values=${slo.budgetHistory}
-              style="color: var(${color})"
-            ></spark-line>`
+          : slo.budgetHistory.filter((left) => left !== null).length < POINTS_MIN
+            ? html`<span></span>`
+            : html`<spark-line
+                .values=${slo.budgetHistory}
+                style="color: var(${color})"
+              ></spark-line>`
       }
       <dl>
         ${fact("kept", attained(slo))}${fact("budget left", budget(slo))}${fact("exhausted in", exhausted(slo))}

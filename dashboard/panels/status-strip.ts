@@ -65,6 +65,7 @@ export class StatusStrip extends LitElement {
       opacity: 0.45;
     }
     button {
+      display: var(--tools, inline-block);
       font: inherit;
       color: var(--soft);
       background: none;

@@ -41,7 +41,7 @@ export class SweepForm extends LitElement {
     css`
       form {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr));
         gap: 10px 16px;
       }
       label {

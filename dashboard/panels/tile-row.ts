@@ -4,6 +4,7 @@ import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/figure-value.ts";
 import "../elements/spark-line.ts";
 import "../elements/panel-tools.ts";
+import { addErrors, sayErrors } from "../state/error-words.ts";
 import type { Figures } from "../state/figures.ts";
 import { grouped, percent, significant } from "../format.ts";
 import { figuresTable } from "../elements/figures-table.ts";
@@ -55,14 +56,18 @@ export class TileRow extends LitElement {
       .row {
         display: flex;
         align-items: baseline;
-        flex-wrap: wrap;
-        gap: 0 8px;
+        gap: 0 6px;
       }
       .scroll {
         max-height: 160px;
       }
       .row h2 {
-        flex: 1;
+        flex: 1 0 auto;
+      }
+      @media (max-width: 600px) {
+        .row .hint {
+          display: none;
+        }
       }
       @media (max-width: 900px) {
         :host {
@@ -127,6 +132,8 @@ export class TileRow extends LitElement {
       seconds === 0 ? null : sum(minute, of) / seconds;
     const failed = sum(minute, failures);
     const judged = failed + sum(minute, (cell) => cell.ended.completed ?? 0);
+    const errors = {};
+    for (const cell of minute) addErrors(errors, cell.errors ?? {});
     const window = seconds < WINDOW_S ? `last ${seconds} s` : "last minute";
     const requests = sum(minute, endings);
     const origin = "Real traffic only.";
@@ -139,7 +146,7 @@ export class TileRow extends LitElement {
         n: requests,
         values: smooth(all, endings),
         color: "--real",
-        explains: `Requests that ended, per second. ${origin}`,
+        explains: `Requests that ended, per second, ${window}. ${origin}`,
       },
       {
         title: "Output",
@@ -149,7 +156,7 @@ export class TileRow extends LitElement {
         n: sum(minute, (cell) => cell.outputTokens),
         values: smooth(all, (cell) => cell.outputTokens),
         color: "--good",
-        explains: `Output tokens per second, in the second they came, unfinished answers included. Counted by usage, before it by events. ${origin}`,
+        explains: `Output tokens per second, ${window}, in the second they came, unfinished answers included. Counted by usage, before it by events. ${origin}`,
       },
       {
         title: "In flight",
@@ -169,7 +176,7 @@ export class TileRow extends LitElement {
         n: judged,
         values: smooth(all, failures),
         color: "--bad",
-        explains: `Failed and cut-off requests as a share of those judged. Refused and cancelled ones are nobody's failure. ${origin}`,
+        explains: `Failed and cut-off requests as a share of those judged, ${window}${failed === 0 ? "" : ` (${sayErrors(errors)})`}. Refused and cancelled ones are nobody's failure. ${origin}`,
       },
     ];
   }

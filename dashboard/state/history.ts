@@ -1,4 +1,4 @@
-import type { SeriesAnswer, SeriesName } from "../../proxy/telemetry/series.ts";
+import type { SeriesName } from "../../proxy/telemetry/series.ts";
 import type { Population } from "../../proxy/telemetry/part.ts";
 import type { Loaded } from "./api.ts";
 import type { ChartWindow } from "./chart-window.ts";
@@ -17,17 +17,21 @@ export interface HistoryQuery {
 
 /** Where the control plane tells one series of a span older than the frames. */
 export function historyPath({ metric, origin, window, replica, bins }: HistoryQuery): string {
-  const { fromMs, untilMs, words, isZoom } = window;
   const by = replica === null ? "none" : "replica";
-  const span = isZoom ? `${Math.round((untilMs - fromMs) / 1_000)}s&until=${untilMs}` : words;
-  return `/series?metric=${metric}&origin=${origin}&window=${span}&by=${by}&bins=${bins ? 1 : 0}`;
+  return `/series?metric=${metric}&origin=${origin}&${historySpan(window)}&by=${by}&bins=${bins ? 1 : 0}`;
+}
+
+/** A window in the words of the control plane. */
+export function historySpan({ fromMs, untilMs, words, isZoom }: ChartWindow): string {
+  if (!isZoom) return `window=${words}`;
+  return `window=${Math.round((untilMs - fromMs) / 1_000)}s&until=${untilMs}`;
 }
 
 /** When to ask for it again; what is over does not change any more. */
 export function historyPaceMs(
-  answer: Loaded<SeriesAnswer>,
+  answer: Loaded<{ readonly windowMs: number; readonly stepMs?: number }>,
   { isZoom }: ChartWindow,
 ): number | null {
   if (answer.kind !== "ready") return REFRESH_MS_MIN;
-  return isZoom ? null : Math.max(REFRESH_MS_MIN, answer.value.stepMs);
+  return isZoom ? null : Math.max(REFRESH_MS_MIN, answer.value.stepMs ?? 0);
 }

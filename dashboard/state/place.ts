@@ -36,6 +36,7 @@ const KEPT = [
   "theme",
   "kiosk",
   "pages",
+  "slos",
   "every",
   "dim",
   "utc",
@@ -104,11 +105,12 @@ export class Place extends EventTarget {
     this.#changed();
   }
 
-  /** Turns to a page without leaving a step to go back on: nobody pressed anything. */
-  turnTo(page: PageName): void {
+  /** Turns to a page, and there to one promise, without leaving a step to go back on: nobody pressed anything. */
+  turnTo(page: PageName, slo: string | null): void {
     this.page = page;
     this.id = null;
-    this.set("open", null);
+    this.query.delete("open");
+    this.set("slo", slo);
   }
 
   /** Looks closer at a span of time; `null` goes back to the range. */

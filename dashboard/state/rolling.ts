@@ -1,5 +1,7 @@
 import type { Tick, TrafficCell } from "../../proxy/live/frames.ts";
+import type { ErrorKind } from "../../proxy/telemetry/error-kind.ts";
 import { Distribution } from "./bins.ts";
+import { addErrors } from "./error-words.ts";
 
 /** What one replica, or the fleet, did for its users over the last seconds. */
 export class Tally {
@@ -7,6 +9,8 @@ export class Tally {
   failed = 0;
   cut = 0;
   outputTokens = 0;
+  /** What failed or was cut, by kind. */
+  readonly errors: Partial<Record<ErrorKind, number>> = {};
   /** Seconds with traffic that are counted in. */
   cells = 0;
   readonly ttft: Distribution;
@@ -29,7 +33,8 @@ export class Tally {
     this.tpot.remove(cell.tpot);
   }
 
-  #count({ ended, outputTokens }: TrafficCell, sign: 1 | -1): void {
+  #count({ ended, outputTokens, errors }: TrafficCell, sign: 1 | -1): void {
+    if (errors !== undefined) addErrors(this.errors, errors, sign);
     this.cells += sign;
     this.outputTokens += sign * outputTokens;
     this.failed += sign * (ended.failed ?? 0);

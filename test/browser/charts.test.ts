@@ -234,6 +234,30 @@ describe("the replica table", () => {
   });
 });
 
+test("what failed is counted by kind, over the range that is picked and by replica", async () => {
+  for (const engine of fleet.engines)
+    engine.setFaults([{ kind: "cut", afterTokens: 5, how: "rst", first: 3 }]);
+  for (let request = 0; request < 3; request++) await ask().catch(() => {});
+  for (const engine of fleet.engines) engine.setFaults([]);
+  const isCounted = (): boolean =>
+    fleet.proxy.telemetry.traffic.ticks().filter(({ real }) => real.ended.cut).length > 0 &&
+    [...fleet.proxy.telemetry.ring.newest()].filter(({ outcome }) => outcome.kind === "cut")
+      .length === 3;
+  await until(isCounted, "three cuts are counted");
+  for (const path of ["/", "/?range=6h"]) {
+    await open(path);
+    await page.locator("goodput-bar", { hasText: "(3: 3 cut by the engine)" }).waitFor();
+  }
+  await open("/replicas?cols=failed");
+  const cells = page.locator("[data-replica] td:last-child");
+  await until(async () => {
+    const words = (await cells.allTextContents()).map((text) => text.trim());
+    const cut = words.filter((text) => text.endsWith(" cut"));
+    return cut.reduce((sum, text) => sum + Number.parseInt(text, 10), 0) === 3;
+  }, "each replica has its own");
+  expect(errors).toEqual([]);
+});
+
 test("times are the viewer's own, or Greenwich's by a click, and the address keeps it", async () => {
   await open("/requests");
   const cell = page.locator("[data-request] td").first();

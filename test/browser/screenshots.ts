@@ -1,82 +1,120 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import type { Browser, Page } from "playwright-core";
 import { systemClock } from "../../engines/clock.ts";
-import { startFleet } from "../harness/fleet.ts";
-import { startTraceTraffic } from "../harness/trace-traffic.ts";
+import { startDemo } from "../harness/demo.ts";
 import { openBoard } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
+
+/**
+ * Takes the pictures in docs/screenshots off a running `pitot demo`: `node test/browser/screenshots.ts [folder] [seconds of
+ * quiet] [seconds of incident]`. First a quiet fleet, then a sweep, then one replica three times slower.
+ */
+const [folder = "docs/screenshots", quietS = "240", incidentS = "150"] = process.argv.slice(2);
+const root = join(import.meta.dirname, "..", "..");
 
 interface Shot {
   readonly name: string;
   readonly path: string;
-  readonly width: number;
-  readonly height: number;
+  readonly width?: number;
+  readonly height?: number;
+  /** What is done to the page before the picture is taken. */
+  readonly act?: (page: Page) => Promise<void>;
 }
 
+const THEMES = ["dark", "light"] as const;
+const themed = (name: string, path: string, rest: Partial<Shot> = {}): Shot[] =>
+  THEMES.map((theme) => ({
+    name: `${name}-${theme}`,
+    path: `${path}${path.includes("?") ? "&" : "?"}theme=${theme}`,
+    ...rest,
+  }));
+
 const QUIET: readonly Shot[] = [
-  { name: "live-dark", path: "/?theme=dark", width: 1440, height: 1280 },
-  { name: "live-light", path: "/?theme=light", width: 1440, height: 1280 },
-  { name: "live-1920", path: "/?theme=dark", width: 1920, height: 1200 },
-  { name: "live-390", path: "/?theme=dark", width: 390, height: 1600 },
-  { name: "wall", path: "/?theme=dark&kiosk=1", width: 1920, height: 1080 },
-  { name: "replicas", path: "/replicas?theme=dark", width: 1440, height: 800 },
-  { name: "replica", path: "/replicas/vllm-0?theme=dark", width: 1440, height: 800 },
-  { name: "requests", path: "/requests?theme=light", width: 1440, height: 900 },
+  ...themed("live", "/", { height: 1_280 }),
+  { name: "live-1920", path: "/?theme=dark", width: 1_920, height: 1_080 },
+  { name: "live-1280", path: "/?theme=light", width: 1_280, height: 900 },
+  { name: "live-390", path: "/?theme=dark", width: 390, height: 1_400 },
+  { name: "requests-390", path: "/requests?theme=light", width: 390, height: 1_000 },
+  { name: "wall", path: "/?theme=dark&kiosk=1", width: 1_920, height: 1_080 },
+  ...themed("replicas", "/replicas", { height: 800 }),
+  ...themed("replica", "/replicas/vllm-0", { height: 800 }),
+  ...themed("requests", "/requests", { height: 900 }),
+  ...themed("request", "/requests", { height: 900, act: openFirst }),
+  ...themed("sweeps", "/sweeps", { height: 800 }),
+  ...themed("almanac", "/almanac", { height: 800 }),
+  ...themed("plan", "/plan", { height: 800 }),
+  { name: "contrast", path: "/?theme=contrast", height: 900 },
+  { name: "keys", path: "/?theme=dark", height: 900, act: (page) => page.keyboard.press("?") },
 ];
 const INCIDENT: readonly Shot[] = [
-  { name: "incident-dark", path: "/?theme=dark", width: 1440, height: 1280 },
-  { name: "incident-replicas", path: "/replicas?theme=light", width: 1440, height: 800 },
-  {
-    name: "incident-requests",
-    path: "/requests?theme=dark&preset=slowest",
-    width: 1440,
-    height: 900,
-  },
+  ...themed("incident", "/", { height: 1_280 }),
+  ...themed("incident-replicas", "/replicas", { height: 800 }),
+  ...themed("incident-requests", "/requests?preset=slowest", { height: 900 }),
+  { name: "incident-wall", path: "/?theme=dark&kiosk=1", width: 1_920, height: 1_080 },
 ];
 
-/** Takes the pictures in docs/screenshots: `node test/browser/screenshots.ts [seconds to warm up] [seconds of incident]`. */
-const [warmUpS = "90", incidentS = "60"] = process.argv.slice(2);
-const folder = join(import.meta.dirname, "..", "..", "docs/screenshots");
-const fleet = await startFleet(["vllm", "vllm", "sglang", "tensorrt-llm"], {
-  proxy: {
-    // Least in flight would route around the slow replica, and the picture would show little.
-    policy: "round-robin",
-    telemetry: {
-      slos: [
-        {
-          name: "chat-first-token",
-          objective: 0.95,
-          targets: [{ metric: "ttft", belowMs: 300 }],
-          windowMs: 28 * 86_400_000,
-        },
-        { name: "answered", objective: 0.999, windowMs: 28 * 86_400_000 },
-      ],
-    },
-  },
-});
-const traffic = await startTraceTraffic(fleet, { speed: 2 });
-const browser = await openChromium();
+async function openFirst(page: Page): Promise<void> {
+  await page.locator("request-list tbody tr[tabindex]").first().click();
+  await page.locator("request-detail svg").waitFor();
+}
 
-async function take({ name, path, width, height }: Shot): Promise<void> {
+async function take(browser: Browser, adminUrl: string, shot: Shot): Promise<void> {
+  const { name, path, width = 1_440, height = 900, act } = shot;
   const page = await openPage(browser, { viewport: { width, height } });
-  await openBoard(page, fleet.proxy.adminUrl + path);
-  await systemClock.after(1_500);
-  await page.screenshot({ path: join(folder, `${name}.png`) });
+  await openBoard(page, adminUrl + path);
+  // Two frames of the feed: ages and rates have moved.
+  await systemClock.after(2_500);
+  await act?.(page);
+  await page.screenshot({ path: resolve(root, folder, `${name}.png`), animations: "disabled" });
   await page.context().close();
 }
 
+async function asked<T>(
+  url: string,
+  options: { method?: string; body?: unknown } = {},
+): Promise<T> {
+  const { method = "GET", body } = options;
+  const answer = await fetch(url, {
+    method,
+    headers: { "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+interface Replica {
+  readonly id: string;
+  readonly url: string;
+}
+
+async function sweepOf(browser: Browser, adminUrl: string): Promise<void> {
+  const sweeps = `${adminUrl}/api/v1/sweeps`;
+  const order = { replica: "sglang-0", preset: "quick", shapes: ["1024x128"], path: "direct" };
+  const { id } = await asked<{ id: string }>(sweeps, { method: "POST", body: order });
+  const view = (): Promise<{ endedMs: number | null; finished: unknown[] }> =>
+    asked(`${sweeps}/${id}`);
+  while ((await view()).finished.length < 4) await systemClock.after(500);
+  for (const shot of themed("sweep-running", `/sweeps/${id}`, { height: 1_200 }))
+    await take(browser, adminUrl, shot);
+  while ((await view()).endedMs === null) await systemClock.after(1_000);
+  for (const shot of themed("sweep", `/sweeps/${id}`, { height: 1_200 }))
+    await take(browser, adminUrl, shot);
+}
+
+const { adminUrl, stop } = await startDemo();
+const browser = await openChromium();
 try {
-  await systemClock.after(Number(warmUpS) * 1_000);
-  for (const shot of QUIET) await take(shot);
-  const page = await openPage(browser, { viewport: { width: 1440, height: 1000 } });
-  await page.goto(`${fleet.proxy.adminUrl}/?theme=dark`);
-  await page.locator("recent-table tbody tr[tabindex]").first().click();
-  await page.locator("request-detail dl").waitFor();
-  await page.screenshot({ path: join(folder, "request.png") });
-  fleet.engines[1]?.setFaults([{ kind: "slow", factor: 8 }]);
+  await systemClock.after(Number(quietS) * 1_000);
+  for (const shot of QUIET) await take(browser, adminUrl, shot);
+  if (!process.argv.includes("--no-sweep")) await sweepOf(browser, adminUrl);
+  const { replicas } = await asked<{ replicas: Replica[] }>(`${adminUrl}/api/v1/state`);
+  const slow = replicas.find(({ id }) => id === "vllm-1");
+  if (slow === undefined) throw new Error("the demo has no replica vllm-1");
+  await asked(`${slow.url}/_sim/faults`, { method: "PUT", body: [{ kind: "slow", factor: 3 }] });
   await systemClock.after(Number(incidentS) * 1_000);
-  for (const shot of INCIDENT) await take(shot);
+  for (const shot of INCIDENT) await take(browser, adminUrl, shot);
 } finally {
-  await traffic.stop();
   await browser.close();
-  await fleet.stop();
+  await stop();
 }

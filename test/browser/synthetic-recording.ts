@@ -12,6 +12,7 @@ import {
 } from "../../proxy/live/frames.ts";
 import { RECORDING_VERSION } from "../../proxy/live/recording.ts";
 import { GAMMA } from "../../proxy/telemetry/sketch.ts";
+import type { SloView } from "../../proxy/telemetry/slo/slo-view.ts";
 import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
 
 /** A whole second, so that nothing depends on when a test runs. */
@@ -100,7 +101,28 @@ function snapshot(ids: readonly string[], release: string): SnapshotFrame {
       subject: id,
       message: "answers",
     })),
-    slos: [],
+    slos: [promise("answered", "page"), promise("chat", "ok")],
+  };
+}
+
+function promise(name: string, state: SloView["state"]): SloView {
+  const windowMs = 28 * 86_400_000;
+  const good = state === "ok" ? 9_990 : 9_000;
+  return {
+    name,
+    sentence: `99 % of requests: ${name} over 28 days`,
+    options: { name, objective: 0.99, windowMs },
+    good,
+    valid: 10_000,
+    attainment: good / 10_000,
+    budgetRemaining: state === "ok" ? 0.9 : -9,
+    burn: [300_000, 1_800_000, 3_600_000].map((windowMs) => ({ windowMs, rate: 0.1, valid: 900 })),
+    exhaustedInMs: state === "ok" ? null : 0,
+    state,
+    alerts: [],
+    excluded: { cancelled: 3, rejected: 0, "not-applicable": 0 },
+    budgetHistory: [1, 0.95, 0.9],
+    judgedMs: STARTED_MS,
   };
 }
 

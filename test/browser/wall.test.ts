@@ -7,6 +7,7 @@ import { openChromium } from "./chromium.ts";
 import { NOWHERE, openWithoutServer } from "./recording.ts";
 import { syntheticFrames } from "./synthetic-recording.ts";
 
+const HOUR_MS = 3_600_000;
 const PLAN = { replicas: 3, seconds: 3, requestsPerSecond: 5 } as const;
 
 let browser: Browser;
@@ -43,7 +44,7 @@ const night = async (hour: number): Promise<void> => {
 describe("a wall", () => {
   test("has no rail and larger type", async () => {
     await page.goto(`${NOWHERE}/?kiosk=1`);
-    await page.locator("replica-table [data-replica]").first().waitFor();
+    await page.locator("[data-slo]").first().waitFor();
     expect(await page.locator("nav-rail").count()).toBe(0);
     const height = (await page.locator("h1").boundingBox())!.height;
     await page.goto(NOWHERE);
@@ -52,12 +53,47 @@ describe("a wall", () => {
   });
 
   test("turns through the pages it was given, and leaves no steps to go back on", async () => {
-    await page.goto(`${NOWHERE}/?kiosk=1&pages=live,replicas,nonsense&every=2`);
+    await page.clock.install();
+    await page.goto(`${NOWHERE}/?kiosk=1&pages=live,replicas,nonsense&every=3600`);
+    await page.locator("[data-slo]").first().waitFor();
     const steps = await page.evaluate<number>("history.length");
-    await page.getByRole("heading", { level: 1, name: "Replicas" }).waitFor({ timeout: 6_000 });
+    await page.clock.fastForward(HOUR_MS);
+    await page.getByRole("heading", { level: 1, name: "Replicas" }).waitFor();
     await page.waitForURL(/replicas\?.*pages=/);
-    await page.getByRole("heading", { level: 1, name: "Live" }).waitFor({ timeout: 6_000 });
+    await page.clock.fastForward(HOUR_MS);
+    await page.getByRole("heading", { level: 1, name: "Live" }).waitFor();
     expect(await page.evaluate<number>("history.length")).toBe(steps);
+  });
+
+  test("turns through the promises it was given, the worst first, and keeps an eye on the others", async () => {
+    await page.clock.install();
+    await page.goto(`${NOWHERE}/?kiosk=1&pages=live,replicas&slos=chat,answered,gone&every=3600`);
+    const cards = page.locator("[data-slo]");
+    await cards.first().waitFor();
+    expect(await cards.count()).toBe(2);
+    for (const name of ["answered", "chat"]) {
+      await page.clock.fastForward(HOUR_MS);
+      await page.waitForURL(new RegExp(`slo=${name}`));
+      await page.locator(`[data-slo=${name}]`).waitFor();
+      expect(await cards.count()).toBe(1);
+      expect(await page.locator("slo-cards ul").innerText()).toMatch(
+        /answered breaking\s.*chat kept/s,
+      );
+    }
+    await page.clock.fastForward(HOUR_MS);
+    await page.getByRole("heading", { level: 1, name: "Replicas" }).waitFor();
+    await page.waitForURL((url) => !url.searchParams.has("slo"));
+  });
+
+  test("has nothing on it to click, and its live page fits the screen", async () => {
+    await page.goto(`${NOWHERE}/?kiosk=1`);
+    await page.locator("[data-slo]").first().waitFor();
+    expect(await page.getByRole("button").count()).toBe(0);
+    await until(
+      () => page.evaluate<boolean>("document.documentElement.scrollHeight <= innerHeight + 1"),
+      "nothing is below",
+      5_000,
+    );
   });
 
   test.each([
@@ -70,7 +106,7 @@ describe("a wall", () => {
   ])("with dim=%s at %d o'clock is dark: %s", async (dim, hour, isDark) => {
     await night(hour);
     await page.goto(`${NOWHERE}/?kiosk=1&dim=${dim}`);
-    await page.locator("replica-table").waitFor();
+    await page.locator("tile-row").waitFor();
     expect((await page.locator(".kiosk").getAttribute("style"))?.includes("brightness")).toBe(
       isDark,
     );
@@ -78,7 +114,7 @@ describe("a wall", () => {
 
   test("that lost its connection says so over the whole page, and for how long", async () => {
     await page.goto(`${NOWHERE}/?kiosk=1`);
-    await page.locator("replica-table [data-replica]").first().waitFor();
+    await page.locator("[data-slo]").first().waitFor();
     isDown = true;
     for (const socket of sockets) void socket.close();
     const lost = page.locator(".lost");
@@ -90,7 +126,7 @@ describe("a wall", () => {
 
   test("loads itself anew when the proxy is of another release, and not otherwise", async () => {
     await page.goto(`${NOWHERE}/?kiosk=1`);
-    await page.locator("replica-table [data-replica]").first().waitFor();
+    await page.locator("[data-slo]").first().waitFor();
     await page.evaluate("window.before = true");
     const [again] = syntheticFrames({ ...PLAN, release: "1.0.0" });
     const [newer] = syntheticFrames({ ...PLAN, release: "2.0.0" });
