@@ -102,7 +102,8 @@ async function sweepOf(browser: Browser, adminUrl: string): Promise<void> {
     await take(browser, adminUrl, shot);
 }
 
-const { adminUrl, stop } = await startDemo();
+const demo = await startDemo();
+const { adminUrl } = demo;
 const browser = await openChromium();
 try {
   await systemClock.after(Number(quietS) * 1_000);
@@ -116,5 +117,5 @@ try {
   for (const shot of INCIDENT) await take(browser, adminUrl, shot);
 } finally {
   await browser.close();
-  await stop();
+  await demo.stop();
 }
