@@ -38,9 +38,10 @@ export function triedOf(points: readonly Point[], objective: string): readonly T
     if (point.offeredRatePerSecond === null || found === undefined || !point.valid) continue;
     const { share, effectiveN, shareAllowed: allowed } = found;
     const ratePerSecond = point.offeredRatePerSecond;
+    const doubted = found.verdict === "pass" && point.saturated;
     const one: Tried = {
       ratePerSecond,
-      verdict: found.verdict === "pass" && point.saturated ? "undecided" : found.verdict,
+      verdict: doubted ? "undecided" : found.verdict,
       insisted: point.stage === "refine",
       share,
       effectiveN,

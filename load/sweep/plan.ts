@@ -51,6 +51,8 @@ export interface StopRule {
   readonly decide: readonly Objective[];
   /** Ends as soon as latencies have stopped moving (warm-up). */
   readonly untilStable: boolean;
+  /** Stays of a request the window must have lasted before a rate passes; `Infinity`: it never does. */
+  readonly passStays: number;
   /** More than this many at once in an open loop, with throughput behind arrivals, and it is over-saturated. */
   readonly inFlightMax: number;
 }

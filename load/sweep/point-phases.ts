@@ -4,13 +4,15 @@ import { ascending, percentile } from "../statistics/percentile.ts";
 import type { PointTask } from "./plan.ts";
 import { BIN_MS, binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
 import type { Sample } from "./sample.ts";
-import { isBehind, isGrowing, neverFallsBack } from "./saturation.ts";
+import { isBehind, isGrowing, meanOf, neverFallsBack, stillFills } from "./saturation.ts";
 import { isStable } from "./stable.ts";
-import { isHopeless, judge, LOOK_CONFIDENCE } from "./verdict.ts";
+import { isHopeless, judge, type Judged, LOOK_CONFIDENCE } from "./verdict.ts";
 
 /** What the stage is to do after a look. */
 export type PhaseStep = "go-on" | "stop-sending" | "cut";
 
+/** An open loop fills from empty: it has settled when its requests have come and gone so many times. */
+export const SETTLE_STAYS = 2;
 /** Each look at an undecided point comes after this many times the window of the last. */
 const LOOK_GROWTH = 1.5;
 /** An open loop's TPOT need only be known roughly; a closed loop's throughput is what its level is for. */
@@ -95,8 +97,14 @@ export class PointPhases {
   #isSettled(atMs: number): boolean {
     const { load } = this.#task;
     const ended = this.#record.samples.map((sample) => sample.e2eMs);
-    if (load.mode === "open") return (percentile(ascending(ended), 0.95) ?? 0) <= atMs;
+    if (load.mode === "open") {
+      // Those that have ended so early were short; how many are under way says how long they really stay.
+      const stayMs = (this.#record.inFlight * 1000) / load.ratePerSecond;
+      return atMs >= SETTLE_STAYS * Math.max(stayMs, percentile(ascending(ended), 0.5) ?? 0);
+    }
     if (this.#record.inFlightMax < load.concurrency || ended.length === 0) return false;
+    // One user alone finds the engine as the last answer left it.
+    if (load.concurrency === 1) return true;
     this.#fullAtMs ??= atMs;
     return atMs - this.#fullAtMs >= (percentile(ascending(ended), 0.5) ?? 0);
   }
@@ -147,7 +155,7 @@ export class PointPhases {
       .sort((a, b) => a.plannedMs - b.plannedMs);
     const judged = {
       samples,
-      fellBehind: this.#fellBehind(this.windowFromMs, this.windowToMs),
+      ...courseOf(this.#task, this.#record, [this.windowFromMs, this.windowToMs]),
       confidence: LOOK_CONFIDENCE,
       meanGapMs: this.#record.meanGapMs,
     };
@@ -197,13 +205,9 @@ export class PointPhases {
     const windowMs = atMs - this.windowFromMs;
     if (load.mode === "closed" || windowMs < OVER_SATURATED_MS_MIN) return false;
     return (
-      this.#record.inFlight > stop.inFlightMax && this.#fellBehind(this.windowFromMs, onBin(atMs))
+      this.#record.inFlight > stop.inFlightMax &&
+      courseOf(this.#task, this.#record, [this.windowFromMs, onBin(atMs)]).fellBehind
     );
-  }
-
-  /** Fewer requests end than arrive, and those under way grow throughout: no longer window would change that. */
-  #fellBehind(from: number, to: number): boolean {
-    return this.#task.load.mode === "open" && fellBehind(this.#record, from, to);
   }
 
   #isPrecise(atMs: number): boolean {
@@ -225,8 +229,16 @@ export class PointPhases {
   }
 }
 
-/** Whether an open-loop window fell behind its arrivals. */
-export function fellBehind(record: PointRecord, from: number, to: number): boolean {
+/**
+ * How an open-loop window went. It fell behind when fewer requests end than arrive and those under way grow throughout: no
+ * longer window would change that.
+ */
+export function courseOf(
+  { load, stop }: PointTask,
+  record: PointRecord,
+  [from, to]: readonly [fromMs: number, toMs: number],
+): Pick<Judged, "fellBehind" | "stillFills"> {
+  if (load.mode === "closed") return { fellBehind: false, stillFills: false };
   const seconds = Math.max(1, to - from) / 1000;
   const completed = sumBetween(record.completions, from, to);
   const offered = sumBetween(record.arrivals, from, to) / seconds;
@@ -235,7 +247,11 @@ export function fellBehind(record: PointRecord, from: number, to: number): boole
     Math.floor(to / 1000) + 1,
   );
   const isShort = isBehind(offered, completed / seconds, completed) || neverFallsBack(inFlight);
-  return isShort && isGrowing(inFlight, offered);
+  const staySeconds = meanOf(inFlight) / load.ratePerSecond;
+  return {
+    fellBehind: isShort && isGrowing(inFlight, offered),
+    stillFills: stillFills(inFlight) || seconds < stop.passStays * staySeconds,
+  };
 }
 
 function isWithin(values: ArrayLike<number>, precision: number): boolean {

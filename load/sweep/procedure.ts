@@ -1,6 +1,6 @@
 import type { PointTask } from "./plan.ts";
 import type { ShapeState } from "./shape-state.ts";
-import { envelope } from "./steps/envelope.ts";
+import { envelope, overload } from "./steps/envelope.ts";
 import { ladder } from "./steps/ladder.ts";
 import { minimum } from "./steps/minimum.ts";
 import { refine } from "./steps/refine.ts";
@@ -11,7 +11,7 @@ import { warmUp } from "./steps/warm-up.ts";
 type Step = (state: ShapeState) => PointTask | null;
 
 /** The method, in order. Each step looks only at the plan and the points there are. */
-const STEPS: readonly Step[] = [warmUp, minimum, ladder, envelope, refine, repeat];
+const STEPS: readonly Step[] = [warmUp, minimum, ladder, envelope, refine, overload, repeat];
 
 /**
  * The next point of a workload, or `null` when it is done. A pure function of plan and finished points: it knows no clock

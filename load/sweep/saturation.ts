@@ -54,9 +54,7 @@ export function isGrowing(inFlight: readonly number[], offered: number): boolean
     inFlight,
   );
   if (line === null || line.slope <= GROWTH_SHARE * offered || line.t <= GROWTH_T) return false;
-  const means = thirds(inFlight).map(
-    (third) => third.reduce((sum, value) => sum + value, 0) / Math.max(1, third.length),
-  );
+  const means = thirds(inFlight).map(meanOf);
   return means.every((mean, index) => index === 0 || mean > (means[index - 1] ?? 0));
 }
 
@@ -67,6 +65,23 @@ const RISE_MIN = 2;
 export function neverFallsBack(inFlight: readonly number[]): boolean {
   const [first = [], , last = []] = thirds(inFlight);
   return first.length > 0 && Math.min(...last) > RISE_MIN * Math.max(...first);
+}
+
+/** Means of two thirds of a window differ by chance by this many times the root of twice what they hold. */
+const FILLING_DEVIATIONS = 1.5;
+
+/**
+ * True while more is under way in the last third of a window than in the middle one, beyond chance. A rate just above what
+ * an engine carries takes minutes to fill it: until then all its latencies are those of an engine that is not full.
+ */
+export function stillFills(inFlight: readonly number[]): boolean {
+  const [, middle = 0, last = 0] = thirds(inFlight).map(meanOf);
+  const held = (middle + last) / 2;
+  return last - middle > FILLING_DEVIATIONS * Math.sqrt(2 * held);
+}
+
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 }
 
 function thirds<T>(values: readonly T[]): readonly (readonly T[])[] {

@@ -42,18 +42,32 @@ export function mostOf(
 
 /** Closed-loop levels by concurrency, the lone request first. */
 export function levelsOf({ points }: ShapeState): readonly Point[] {
-  return points
-    .filter(({ stage }) => stage === "minimum" || stage === "ladder" || stage === "flood")
-    .sort((a, b) => (a.concurrency ?? 0) - (b.concurrency ?? 0));
+  return points.filter(isLevel).sort((a, b) => (a.concurrency ?? 0) - (b.concurrency ?? 0));
+}
+
+export function isLevel({ stage }: Pick<Point, "stage">): boolean {
+  return stage === "minimum" || stage === "ladder" || stage === "flood";
 }
 
 /**
- * Requests per second of a closed-loop level. By tokens where there are any: they come all the time, while completions
- * of a few long answers come in lumps.
+ * Requests per second. Users of a closed loop who began together stay a convoy for a while, which prefills together and
+ * decodes together: what a window of a stay or two counts depends on where it cuts them, by a quarter either way. Their
+ * number over their mean stay (Little's law) does not. Where some were cut, by tokens, which come all the time.
  */
 export function throughputOf(point: Point): number {
+  const stayMs = point.e2eMs.mean ?? 0;
+  if (point.mode === "closed" && point.failed === 0 && stayMs > 0) {
+    return (point.inFlightMean * 1000) / stayMs;
+  }
   const tokens = point.outputTokens.mean ?? 0;
   return tokens > 1 ? point.outputTokensPerSecond / tokens : point.completedRatePerSecond;
+}
+
+/** How long a request stays at a rate: as long as at the smallest closed-loop level that brings as much. */
+export function stayMsAt(state: ShapeState, ratePerSecond: number): number {
+  const levels = levelsOf(state).filter(({ e2eMs }) => e2eMs.mean !== null);
+  const level = levels.find((point) => throughputOf(point) >= ratePerSecond) ?? levels.at(-1);
+  return level?.e2eMs.mean ?? aloneOf(state)?.e2eMs ?? 0;
 }
 
 /** Time all finished points took. */
@@ -78,6 +92,12 @@ const SETTLE_SHARE_MAX = 1 / 3;
 const IN_FLIGHT_FACTOR = 4;
 const IN_FLIGHT_MIN = 64;
 const PRECISION = 0.05;
+/**
+ * Just above what an engine carries it takes minutes to fill, and until then looks like one that never will. A rate this
+ * close to the highest throughput of a closed loop passes only in a window so many stays long.
+ */
+const NEAR_TOP = 0.98;
+const PASS_STAYS = 20;
 
 /** A task of this workload; its rule is filled in from the preset but for what `stop` says. */
 export function taskOf(
@@ -104,10 +124,16 @@ export function taskOf(
       precision: PRECISION,
       decide: [],
       untilStable: false,
+      passStays: isNearTop(state, load) ? PASS_STAYS : 0,
       inFlightMax: Math.max(IN_FLIGHT_MIN, IN_FLIGHT_FACTOR * (mostOf(state)?.concurrency ?? 0)),
       ...stop,
     },
   };
+}
+
+function isNearTop(state: ShapeState, load: Load): boolean {
+  const top = mostOf(state)?.ratePerSecond;
+  return load.mode === "open" && top !== undefined && load.ratePerSecond > NEAR_TOP * top;
 }
 
 /** `c8`, `r6.41`. */

@@ -43,8 +43,13 @@ function maximumOf(state: ShapeState, measured: readonly Point[]): ShapeSummary[
     .filter(({ valid }) => valid)
     .sort((a, b) => throughputOf(b) - throughputOf(a));
   if (top === undefined || throughputOf(top) === 0) return null;
-  const { outputTokensPerSecond, concurrency } = top;
-  return { requestsPerSecond: throughputOf(top), outputTokensPerSecond, concurrency };
+  const requestsPerSecond = throughputOf(top);
+  const tokens = top.outputTokens.mean;
+  const outputTokensPerSecond =
+    top.mode === "closed" && tokens !== null
+      ? requestsPerSecond * tokens
+      : top.outputTokensPerSecond;
+  return { requestsPerSecond, outputTokensPerSecond, concurrency: top.concurrency };
 }
 
 function driftOf(points: readonly Point[]): ShapeSummary["drift"] {

@@ -5,7 +5,7 @@ import { ascending, percentile, samplesNeeded } from "../statistics/percentile.t
 import { summariseFirstAnswers, summariseLatency, summariseWeighted } from "./latency-summary.ts";
 import type { Objective } from "./objective.ts";
 import type { PointTask } from "./plan.ts";
-import { fellBehind, type PointPhases } from "./point-phases.ts";
+import { courseOf, type PointPhases } from "./point-phases.ts";
 import { flagsOf, warningsOf } from "./point-flags.ts";
 import { binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
 import { latencyOf, type Sample } from "./sample.ts";
@@ -93,10 +93,9 @@ function judged(
   { task, record, phases, objectives }: PointParts,
   samples: readonly Sample[],
 ): readonly ObjectiveVerdict[] {
-  const isOpen = task.load.mode === "open";
-  const behind = isOpen && fellBehind(record, phases.windowFromMs, phases.windowToMs);
+  const course = courseOf(task, record, [phases.windowFromMs, phases.windowToMs]);
   const confidence = task.stop.decide.length > 0 ? LOOK_CONFIDENCE : SINGLE_CONFIDENCE;
-  const about = { samples, fellBehind: behind, confidence, meanGapMs: record.meanGapMs };
+  const about = { samples, ...course, confidence, meanGapMs: record.meanGapMs };
   return objectives.map((objective) => judge(objective, about));
 }
 

@@ -6,6 +6,7 @@ import {
   effectiveSize,
   meanOfRanks,
 } from "../statistics/design-effect.ts";
+import { staysBelowOne } from "../statistics/margin.ts";
 import type { Objective } from "./objective.ts";
 import { latencyOf, type Sample } from "./sample.ts";
 
@@ -22,7 +23,7 @@ export const SINGLE_CONFIDENCE = 0.98;
  * on each other cannot be told from it either. A queue that started empty and still fills hides violations, never makes
  * them: against a rate fewer will do.
  */
-const EFFECTIVE_MIN_PASS = 40;
+const EFFECTIVE_MIN_PASS = 20;
 const EFFECTIVE_MIN_FAIL = 10;
 /** Batches that resemble each other more than this say that the window is short against the queue's memory. */
 const CORRELATION_MAX = 0.5;
@@ -39,6 +40,8 @@ export interface Judged {
   readonly samples: readonly Sample[];
   /** The engine fell behind while they were sent: whatever they waited, those after them wait longer. */
   readonly fellBehind: boolean;
+  /** More and more of them were under way, or they were too few to tell: those after them may wait longer. */
+  readonly stillFills: boolean;
   /** Between them on average as planned; `null` where that is not known, because answers decide when the next ones come. */
   readonly meanGapMs: number | null;
 }
@@ -67,8 +70,10 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const isFailing =
     (fellBehind && share > shareAllowed) ||
     (against.lower > shareAllowed && against.n >= Math.min(EFFECTIVE_MIN_FAIL, n));
-  const isPassing =
+  const isCounted =
     isLong && inFavour.upper <= shareAllowed && inFavour.n >= Math.min(EFFECTIVE_MIN_PASS, n);
+  const isFar = violations === 0 && staysBelowOne(ratios, confidence);
+  const isPassing = (isCounted || isFar) && !judged.stillFills;
   return {
     objective: objective.text,
     verdict: isFailing ? "fail" : isPassing ? "pass" : "undecided",

@@ -42,6 +42,7 @@ export function pointStarted(
     precision: 0.05,
     decide: [],
     untilStable: false,
+    passStays: 0,
     inFlightMax: 1_000,
   };
   const task = { pointId: "p", shape: "1024x128", stage: "ladder", load, repeat: 0, stop } as const;

@@ -50,6 +50,7 @@ export async function pointVirtually(
           precision: 0.05,
           decide: [],
           untilStable: false,
+          passStays: 0,
           inFlightMax: 1_000,
           ...stop,
         },

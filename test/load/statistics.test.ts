@@ -5,9 +5,11 @@ import { betaCdf, betaQuantile, logGamma } from "../../load/statistics/beta.ts";
 import { binomialCdf, clopperPearson } from "../../load/statistics/binomial.ts";
 import { dependentMean, designEffect, effectiveSize } from "../../load/statistics/design-effect.ts";
 import { fitLine } from "../../load/statistics/line.ts";
+import { staysBelowOne } from "../../load/statistics/margin.ts";
 import { percentileInterval } from "../../load/statistics/order-interval.ts";
 import { ascending, percentile } from "../../load/statistics/percentile.ts";
 import { studentQuantile } from "../../load/statistics/student.ts";
+import { stillFills } from "../../load/sweep/saturation.ts";
 
 test.each([
   [0.5, 0.5723649429247001],
@@ -148,6 +150,42 @@ describe("dependence", () => {
     expect(held / 200).toBeGreaterThan(0.88);
     expect(naive / 200).toBeLessThan(0.5);
   });
+});
+
+describe("a distance from a limit nothing reached", () => {
+  /** Latencies over their limit: `level` on average, lognormal, remembering `memory` of the last. */
+  const ratios = (level: number, memory: number, seed: number): Float64Array =>
+    series(memory, seed, 1_600).map(
+      (value) => level * Math.exp(0.1 * value * Math.sqrt(1 - memory ** 2)),
+    );
+  const kept = (level: number, memory: number): number =>
+    Array.from({ length: 50 }, (_, seed) => seed).filter((seed) =>
+      staysBelowOne(ratios(level, memory, seed), 0.997),
+    ).length;
+
+  test("is enough at a third of it, and not where a longer look would reach it", () => {
+    expect(kept(0.3, 0)).toBe(50);
+    expect(kept(0.3, 0.95)).toBeGreaterThan(45);
+    // The highest of a hundred lies a quarter above the mean: now and then one of the next would be too high.
+    expect(kept(0.75, 0)).toBe(0);
+  });
+
+  test("is never enough in a window shorter than the queue remembers, nor with too few requests", () => {
+    expect(kept(0.3, 0.9995)).toBeLessThan(15);
+    expect(staysBelowOne(new Float64Array(15).fill(0.1), 0.997)).toBe(false);
+    const rising = Float64Array.from({ length: 1_600 }, (_, index) => 0.05 + index / 20_000);
+    expect(staysBelowOne(rising, 0.997)).toBe(false);
+  });
+});
+
+test("requests under way that grow beyond chance say that an engine still fills, even ones do not", () => {
+  const seconds = Array.from({ length: 60 }, (_, second) => second);
+  expect(stillFills(seconds.map((second) => 100 + 3 * second))).toBe(true);
+  expect(stillFills(seconds.map((second) => 100 - 3 * second))).toBe(false);
+  const random = seededRandom(3);
+  const even = seconds.map(() => 100 + 10 * normal(random));
+  expect(stillFills(even)).toBe(false);
+  expect(stillFills([])).toBe(false);
 });
 
 /** Poisson requests at an M/D/1 queue: when each came and what it waited, in service times. */

@@ -15,7 +15,7 @@ const GAIN_MIN = 1.05;
 /** A wait this many times that of the level below, without gain, needs no second look. */
 const TTFT_FACTOR_MAX = 4;
 const FAILED_SHARE_MAX = 0.02;
-/** One more level beyond the best makes sure of the plateau. */
+/** Unless there is one, a further level beyond the best makes sure of the plateau. */
 const PLATEAU_FACTOR = 1.5;
 
 /** Concurrency by factors until throughput stops growing: every level a closed-loop result, the best one the top of all rates. */
@@ -31,7 +31,11 @@ export function ladder(state: ShapeState): PointTask | null {
   const next = (top.concurrency ?? 1) * factor;
   if (!isFull(regular, impatient) && next <= concurrencyMax) return level(state, next);
   const plateau = Math.ceil((mostOf(state)?.concurrency ?? 1) * PLATEAU_FACTOR);
-  const isWanted = !impatient && regular.length === levels.length && plateau <= concurrencyMax;
+  const isWanted =
+    !impatient &&
+    regular.length === levels.length &&
+    plateau <= concurrencyMax &&
+    (top.concurrency ?? 1) < plateau;
   if (isWanted && !levels.some(({ concurrency }) => concurrency === plateau)) {
     return level(state, plateau);
   }

@@ -8,7 +8,7 @@ export function minimum(state: ShapeState): PointTask | null {
   return taskOf(state, {
     stage: "minimum",
     load: { mode: "closed", concurrency: 1 },
-    // The engine is idle before it: nothing has to settle.
+    // The engine is idle before it: nothing has to settle but the first request.
     stop: { ...minimum, settleMsMin: 0 },
   });
 }

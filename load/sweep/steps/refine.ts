@@ -1,10 +1,22 @@
 import type { Objective } from "../objective.ts";
 import type { PointTask } from "../plan.ts";
 import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
-import { isOverBudget, rounded, type ShapeState, spentMs, taskOf } from "../shape-state.ts";
+import {
+  isOverBudget,
+  mostOf,
+  rounded,
+  type ShapeState,
+  spentMs,
+  stayMsAt,
+  taskOf,
+} from "../shape-state.ts";
 
 /** An end that stays open is tried this many times, each a step further out. */
 const OPEN_ENDS_MAX = 2;
+/** A rate that is to fail lies at least so much above the highest throughput. */
+const BEYOND = 1.02;
+/** Of the users that fill an engine, how many must have piled up on top before that shows. */
+const FILL = 2 / 3;
 /** A rate that is new but closer to a known one than this would teach nothing. */
 const CLOSEST = 1.002;
 /** This close to where the capacity most likely is, a probe would stay open. */
@@ -14,6 +26,12 @@ const NEAR = 1.01;
  * long queue looks like a pass, and would be believed.
  */
 const FIRST_LOOK = 8;
+/** Nor before so many stays: with how many requests share the engine changes only as they come and go. */
+const STAYS_MIN = 3;
+/** A window that may not be so many times the shortest one decides hardly anything, and costs what a curve's level does. */
+const WORTH_WHILE = 2;
+/** Stays that go by before a window, after it, and around that of the closing point. */
+const STAYS_AROUND = 6;
 /** From a rate that stayed open the next one is at least so far. */
 const PAST_OPEN = 1.004;
 
@@ -34,7 +52,33 @@ export function refine(state: ShapeState): PointTask | null {
 function nextRate(state: ShapeState, objective: Objective): number | null {
   const { probes, ratio } = state.plan.preset.refine;
   if (spentOn(state, objective) >= probes) return null;
-  return rateWithin(triedOf(state.points, objective.text), ratio);
+  return rateWithin(triedOf(state.points, objective.text), {
+    ratio,
+    top: mostOf(state)?.ratePerSecond ?? null,
+    beyond: beyondOf(state),
+  });
+}
+
+/**
+ * How far above the highest throughput a rate is looked for that fails. What an engine cannot carry piles up, and shows once
+ * it is about as much as filled it: near the top that takes longer than a window has.
+ */
+function beyondOf(state: ShapeState): number {
+  const { window, refine } = state.plan.preset;
+  const top = mostOf(state);
+  if (top === null) return BEYOND;
+  const within = (window.windowMsMax * refine.extend) / 1000;
+  return Math.max(BEYOND, 1 + (FILL * top.concurrency) / (top.ratePerSecond * within));
+}
+
+/** What a search for a capacity goes by. */
+export interface Search {
+  /** How far apart the ends of the interval may be. */
+  readonly ratio: number;
+  /** Highest throughput of a closed loop. */
+  readonly top: number | null;
+  /** Where no rate has failed the next one is so much above the top, and again so much for each that stayed open. */
+  readonly beyond: number;
 }
 
 /**
@@ -42,14 +86,19 @@ function nextRate(state: ShapeState, objective: Objective): number | null {
  * hours: the two probes that matter lie a little below and a little above where it most likely is. A rate that stayed open
  * is passed by a step; where no step is left within the width, it is held again, and counts with what it has shown before.
  */
-export function rateWithin(tried: readonly Tried[], ratio: number): number | null {
+export function rateWithin(tried: readonly Tried[], { ratio, top, beyond }: Search): number | null {
   // A little less than half the width to each side: rates are rounded.
   const step = Math.sqrt(ratio) * 0.999;
   const { pass, fail, open, lowest, highest } = bracketOf(tried);
-  if (pass === null && fail === null && open.length === 0) return lowest;
-  if (pass === null) return open.length < OPEN_ENDS_MAX && lowest !== fail ? lowest : null;
+  const triesLeft = open.length < OPEN_ENDS_MAX;
+  if (lowest === null || highest === null || lowest === fail) return null;
   if (fail === null) {
-    return open.length < OPEN_ENDS_MAX && highest !== null ? highest * step ** open.length : null;
+    const further = Math.max(beyond, step);
+    return triesLeft ? Math.max(top ?? highest, pass ?? 0) * further ** (open.length + 1) : null;
+  }
+  if (pass === null) {
+    const likely = likelyCapacity(tried, lowest, fail);
+    return triesLeft ? Math.max(lowest, likely / step ** (2 * open.length + 1)) : null;
   }
   if (fail / pass <= ratio) return null;
   const likely = likelyCapacity(tried, pass, fail);
@@ -87,22 +136,27 @@ function spentOn({ points }: ShapeState, objective: Objective): number {
   return points.filter(({ pointId }) => pointId.includes(prefix)).length;
 }
 
-function probe(state: ShapeState, objective: Objective, ratePerSecond: number): PointTask {
+/** `null` when too little time is left for a window that could decide. */
+function probe(state: ShapeState, objective: Objective, ratePerSecond: number): PointTask | null {
   const { arrivals, cv, preset } = state.plan;
   const rate = rounded(ratePerSecond);
   const name = `${state.workload.name}/refine(${objective.text})-r${rate}`;
   const repeat = state.points.filter(({ pointId }) => pointId.split("#")[0] === name).length;
   // What is left, but for the closing point.
-  const leftMs = preset.budgetMs - spentMs(state.points) - 2 * preset.window.windowMsMin;
+  const stayMs = stayMsAt(state, rate);
+  const aroundMs = 2 * preset.window.windowMsMin + STAYS_AROUND * stayMs;
+  const leftMs = preset.budgetMs - spentMs(state.points) - aroundMs;
   const { windowMsMin, windowMsMax, requests } = preset.window;
-  const longestMs = Math.max(windowMsMin, Math.min(windowMsMax * preset.refine.extend, leftMs));
+  const longestMs = Math.min(windowMsMax * preset.refine.extend, leftMs);
+  if (longestMs < WORTH_WHILE * windowMsMin) return null;
+  const firstMs = Math.max(windowMsMin, longestMs / FIRST_LOOK, STAYS_MIN * stayMs);
   return taskOf(state, {
     name: repeat === 0 ? name : `${name}#${repeat + 1}`,
     stage: "refine",
     load: { mode: "open", arrivals, ratePerSecond: rate, cv },
     repeat,
     stop: {
-      windowMsMin: Math.max(windowMsMin, longestMs / FIRST_LOOK),
+      windowMsMin: Math.min(firstMs, longestMs),
       windowMsMax: longestMs,
       requests,
       decide: [objective],

@@ -3,7 +3,7 @@ import type { PointTask } from "../plan.ts";
 import { type ShapeState, taskOf } from "../shape-state.ts";
 
 /** Of the envelope's rates the one nearest this share of the highest is held again at the end. */
-const REPEATED_FRACTION = 0.5;
+export const REPEATED_FRACTION = 0.5;
 /** Beyond this difference the engine at the end is not the engine of the beginning. */
 export const DRIFT_MAX = 0.1;
 

@@ -5,7 +5,7 @@ import { headlineOf } from "../../../load/results/headline.ts";
 import type { Point } from "../../../load/results/point.ts";
 import { presets } from "../../../load/sweep/presets.ts";
 import { summariseShape } from "../../../load/sweep/shape-summary.ts";
-import { point } from "../results/fixture.ts";
+import { latency, point } from "../results/fixture.ts";
 
 const summary = (points: readonly Point[]): ReturnType<typeof summariseShape> =>
   summariseShape({
@@ -30,6 +30,9 @@ const closed = (concurrency: number, tokensPerSecond: number, more: Partial<Poin
     concurrency,
     offeredRatePerSecond: null,
     outputTokensPerSecond: tokensPerSecond,
+    inFlightMean: concurrency,
+    // Little's law: users over their stay bring 128 tokens each.
+    e2eMs: { ...latency(1), mean: (concurrency * 1000 * 128) / tokensPerSecond },
     ...more,
   });
 
@@ -37,6 +40,12 @@ test("the highest throughput is never one the generator, not the engine, set", (
   const points = [closed(1, 50), closed(4, 180), closed(16, 400, { valid: false })];
   expect(summary(points).maximum).toMatchObject({ concurrency: 4, outputTokensPerSecond: 180 });
   expect(summary([closed(4, 180, { valid: false })]).maximum).toBeNull();
+});
+
+test("a convoy that a window of a stay and a half caught decoding twice does not raise the highest throughput", () => {
+  const caught = closed(256, 3840, { outputTokensPerSecond: 4917 });
+  expect(summary([closed(4, 180), caught]).maximum!.requestsPerSecond).toBeCloseTo(30);
+  expect(summary([closed(4, 180), caught]).maximum!.outputTokensPerSecond).toBeCloseTo(3840);
 });
 
 test("a sweep of given rates says the highest of them, not that of one request alone", () => {
