@@ -70,8 +70,10 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     if (flags.traffic)
       order(world, { kind: "traffic", dataUrl: proxy.dataUrl, speed: flags.speed });
     const recorder = await record(proxy, flags.record);
+    // Whoever reads the welcome may interrupt at once.
+    const interrupted = untilInterrupted();
     process.stdout.write(welcome(proxy));
-    await untilInterrupted();
+    await interrupted;
     await recorder?.stop();
     await Promise.all([world.terminate(), proxy.stop()]);
     process.exitCode = EXIT.interrupted;

@@ -80,10 +80,7 @@ async function runServe(flags: ServeFlags): Promise<void> {
             current = next;
           },
         });
-  process.stderr.write(
-    `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/\n`,
-  );
-  const why = await Promise.race([
+  const ended = Promise.race([
     untilInterrupted(),
     untilUncaught(say).then(({ kind, text }) => {
       const atMs = systemClock.nowMs();
@@ -91,6 +88,11 @@ async function runServe(flags: ServeFlags): Promise<void> {
       return kind;
     }),
   ]);
+  // Whoever reads this may send a signal at once.
+  say(
+    `pitot: ${proxy.dataUrl}/v1 → ${settings.replicas.length} replicas; board ${proxy.adminUrl}/`,
+  );
+  const why = await ended;
   say(`pitot: ${why}: finishing ${proxy.feed.inFlightCount} requests; a signal more stops at once`);
   exitOnNextSignal();
   reloader?.stop();

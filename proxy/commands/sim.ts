@@ -38,6 +38,8 @@ async function runSim(flags: SimFlags): Promise<void> {
   const { startSimulatedEngine } = await import("../../engines/sim/server.ts");
   const { SetupError } = await import("../../engines/sim/engine-setup.ts");
   const engines: SimulatedEngine[] = [];
+  // Whoever reads the welcome may interrupt at once.
+  const interrupted = untilInterrupted();
   let listen = flags.listen;
   try {
     const options = await simOptions(flags);
@@ -49,7 +51,7 @@ async function runSim(flags: SimFlags): Promise<void> {
       process.stderr.write(welcome(engine, flags));
     }
     const stopWatching = watchLag(engines);
-    await untilInterrupted();
+    await interrupted;
     stopWatching();
     process.exitCode = EXIT.interrupted;
   } catch (error) {

@@ -7,6 +7,7 @@ import { request } from "undici";
 import { systemClock } from "../../engines/clock.ts";
 import { RawClient } from "../harness/raw-client.ts";
 import { RawUpstream } from "../harness/raw-upstream.ts";
+import { type Served, type ServedOptions, startServed } from "../harness/served.ts";
 import { until } from "../harness/fleet.ts";
 import {
   chat,
@@ -21,15 +22,6 @@ import {
 
 const PROGRAM = join(import.meta.dirname, "../../bin/pitot.mjs");
 
-/** The program as a user runs it, in front of one engine. */
-interface Served {
-  readonly child: ChildProcess;
-  readonly url: string;
-  said(): string;
-  /** Its exit status, once it is gone. */
-  gone(): Promise<number | null>;
-}
-
 let upstream: RawUpstream;
 const running = new Set<ChildProcess>();
 beforeEach(async () => {
@@ -42,27 +34,12 @@ afterEach(async () => {
 });
 
 async function serve({
-  env = {},
   flags = ["--replica", upstream.url],
-  prefix = [process.execPath],
-}: {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly flags?: readonly string[];
-  readonly prefix?: readonly string[];
-} = {}): Promise<Served> {
-  const [command = "", ...before] = prefix;
-  const listen = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-  const child = spawn(command, [...before, PROGRAM, "serve", ...listen, ...flags], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  running.add(child);
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const gone = once(child, "exit").then(([status]) => status as number | null);
-  await until(() => /pitot: http:\S+\/v1/.test(said) || child.exitCode !== null, "it listens");
-  const url = /pitot: (http:\S+)\/v1/.exec(said)?.[1] ?? "";
-  return { child, url, said: () => said, gone: () => gone };
+  ...more
+}: Partial<ServedOptions> = {}): Promise<Served> {
+  const served = await startServed({ flags, ...more });
+  running.add(served.child);
+  return served;
 }
 
 async function openStreams(served: Served, count: number): Promise<RawClient[]> {
