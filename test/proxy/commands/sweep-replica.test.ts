@@ -36,7 +36,8 @@ test("pitot sweep --replica has the proxy sweep it, and prints the table, the di
   const ran = await pitot(sweep("--preset", "smoke", "--shape", "64x8"));
   expect(ran.stdout).toMatch(/load\s+req\/s\s+out tok\/s/);
   expect(ran.stdout).toMatch(/c=1\s+\d/);
-  expect(ran.stdout).toMatch(/routed − direct: TTFT [+−]\d+\.\d+ ms \[.*\], \d+ pairs/);
+  // "—" where this machine is so busy that no pair is one.
+  expect(ran.stdout).toMatch(/routed − direct: TTFT (—|[+−]\d+\.\d+ ms \[.*\], \d+ pairs)/);
   expect(ran.stdout).toContain("At 64x8: alone");
   // 4 where this machine is too busy to measure anything, and says so.
   expect([0, 4]).toContain(ran.status);
