@@ -24,6 +24,8 @@ import {
 const CLI = join(import.meta.dirname, "../../proxy/cli.ts");
 /** What a client types; must never be found in a recording. */
 const CANARY = "purple-giraffe-canary";
+/** For what takes half a second on a machine with a core to spare. */
+const PATIENCE_MS = 30_000;
 /** How far from its moment a request may arrive, at the median. */
 const STRAY_MS = 5;
 /** A send that is late moves its own arrival and, where it is the first, everybody's; so did it when recorded. */
@@ -53,8 +55,8 @@ afterAll(async () => {
 
 interface Recording {
   readonly file: string;
-  /** Ends it as Ctrl-C would; resolves with what it said on stderr. */
-  stop(): Promise<string>;
+  /** Ends it as Ctrl-C would, once so many requests are in the file; resolves with what it said on stderr. */
+  stop(requests: number): Promise<string>;
 }
 
 /** `pitot record` as a user runs it. */
@@ -71,12 +73,13 @@ async function record(name: string): Promise<Recording> {
   child.stderr.on("data", (text: Buffer) => {
     said += text.toString();
   });
-  await until(() => said.includes("recording shapes"), "the recording has begun");
-  await systemClock.after(20);
+  await until(() => said.includes("recording shapes"), "the recording has begun", PATIENCE_MS);
+  // The first line says what the file is.
+  const rows = (): number => readFileSync(file, "utf8").trimEnd().split("\n").length - 1;
   return {
     file,
-    async stop() {
-      await systemClock.after(700);
+    async stop(requests) {
+      await until(() => rows() >= requests, `${requests} requests are in the file`, PATIENCE_MS);
       child.kill("SIGINT");
       const [code] = (await once(child, "close")) as [number];
       expect(code).toBe(130);
@@ -118,7 +121,7 @@ test("recorded traffic replays with the same joint shapes at the same moments", 
     .filter(({ inputTokens }) => inputTokens > 8);
   const recording = await record("azure.jsonl");
   const driven = await drive(original, 15);
-  expect(await recording.stop()).toContain(`recorded ${driven.length} requests`);
+  expect(await recording.stop(driven.length)).toContain(`recorded ${driven.length} requests`);
   const recorded = await readTrace(recording.file);
   expect(shapes(recorded)).toEqual(shapes(original));
 
@@ -127,7 +130,7 @@ test("recorded traffic replays with the same joint shapes at the same moments", 
   for (let round = 0; round < 3 && strayMs >= STRAY_MS; round++) {
     const again = await record(`again-${round}.jsonl`);
     const seen = await drive(recorded, 1);
-    await again.stop();
+    await again.stop(seen.length);
     const replayed = await readTrace(again.file);
     expect(shapes(replayed)).toEqual(shapes(recorded));
     // Gaps between arrivals at the proxy, now and when recorded, beyond how late this machine was with its sends.
@@ -136,7 +139,7 @@ test("recorded traffic replays with the same joint shapes at the same moments", 
     strayMs = median(errorsMs) - LAG_TIMES * median(lagsMs);
   }
   expect(strayMs).toBeLessThan(STRAY_MS);
-}, 60_000);
+}, 120_000);
 
 test("a recording holds conversations by digest, and no word of them", async () => {
   const recording = await record("private.jsonl");
@@ -147,7 +150,7 @@ test("a recording holds conversations by digest, and no word of them", async () 
       body: chatBody({ prompt: CANARY, tokens: 3 }),
     }).then((answer) => answer.text());
   }
-  await recording.stop();
+  await recording.stop(3);
   const text = readFileSync(recording.file, "utf8");
   for (const secret of [CANARY, "alice", "bob"]) expect(text).not.toContain(secret);
   const rows = await readTrace(recording.file);

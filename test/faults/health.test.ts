@@ -230,7 +230,7 @@ describe("when every place is taken", () => {
   });
 
   test("R11 ten times what fits for a while: what fits is served, the rest is told, nothing collapses", async () => {
-    fleet = await startRawFleet(1, { inFlightMax: 4, queue: { queueMax: 8, queueMs: 200 } });
+    fleet = await startRawFleet(1, { inFlightMax: 4, queue: { queueMax: 8, queueMs: 10_000 } });
     fleet.upstreams[0]!.script = (socket, request) =>
       void setTimeout(() => stream()(socket, request), 10);
     const before = fleet.proxy.telemetry.ring.total;

@@ -6,6 +6,9 @@ import { Columns } from "../../proxy/threads/columns.ts";
 import { InFlightTable } from "../../proxy/upstream/in-flight.ts";
 import { chatBody, JSON_HEADERS, startFleet, type TestFleet, until } from "../harness/fleet.ts";
 
+/** Minutes of an answer: it is still running when the last of many has begun, however busy the machine. */
+const LONG = 60_000;
+
 let fleet: TestFleet;
 let records: Exchange[];
 /** Threads this process has given birth to since the test began. */
@@ -60,19 +63,21 @@ describe("a proxy on two threads", () => {
   });
 
   test("shares in-flight counts: no replica gets a burst's whole because each thread thought it idle", async () => {
-    const streams = Array.from({ length: 40 }, () => ask(400));
+    const stop = new AbortController();
+    const streams = Array.from({ length: 40 }, () => ask(LONG, stop.signal));
     const running = (): readonly number[] =>
       fleet.engines.map((engine) => engine.stats().running + engine.stats().waiting);
     await until(() => running().reduce((sum, count) => sum + count, 0) === 40, "all are at work");
     expect(inFlight()).toBe(40);
     expect(Math.abs(running()[0]! - running()[1]!)).toBeLessThanOrEqual(2);
+    stop.abort();
     await Promise.all(streams);
     await until(() => inFlight() === 0, "counts are back at zero");
   });
 
   test("shows what is under way on each", async () => {
     const stop = new AbortController();
-    const streams = Array.from({ length: 10 }, () => ask(2_000, stop.signal));
+    const streams = Array.from({ length: 10 }, () => ask(LONG, stop.signal));
     const view = (): readonly string[] =>
       [...fleet.proxy.feed.inFlight()].map((request) => request.view().phase);
     await until(() => view().filter((phase) => phase === "decode").length === 10, "ten decode");
@@ -92,7 +97,7 @@ describe("a proxy on two threads", () => {
   });
 
   test("cuts on every thread what runs on a disabled replica", async () => {
-    const streams = Array.from({ length: 12 }, () => ask(4_000));
+    const streams = Array.from({ length: 12 }, () => ask(LONG));
     await until(
       () => fleet.engines.every((engine) => engine.stats().running >= 5),
       "both engines are at work",
@@ -107,7 +112,7 @@ describe("a proxy on two threads", () => {
 
 test("L08 a thread that dies takes only its own requests, is replaced, and its counts are cleared", async () => {
   const stop = new AbortController();
-  const streams = Array.from({ length: 20 }, () => ask(4_000, stop.signal));
+  const streams = Array.from({ length: 20 }, () => ask(LONG, stop.signal));
   await until(() => fleet.proxy.feed.inFlightCount === 20, "twenty are under way");
   const deaths: string[] = [];
   fleet.proxy.telemetry.listen({
