@@ -61,7 +61,10 @@ function alone(points: readonly Point[]): string {
 
 /** An interval wider than asked for, because time or probes ran out first, is said to be. */
 function apart(ratio: number, wanted: number): string {
-  const percent = (part: number): string => `${((part - 1) * 100).toPrecision(2)} %`;
+  const percent = (part: number): string => {
+    const more = (part - 1) * 100;
+    return `${more < 100 ? more.toPrecision(2) : more.toFixed(0)} %`;
+  };
   return `${percent(ratio)} apart, ${percent(wanted)} wanted`;
 }
 

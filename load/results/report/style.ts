@@ -22,9 +22,9 @@ line.bound { stroke: var(--bad); stroke-dasharray: 5 4; } text.bound { fill: var
 .scroll { overflow-x: auto; margin-top: 0.75rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13.5px; }
 caption { text-align: left; color: var(--soft); padding-bottom: 0.25rem; }
-th, td { text-align: left; padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--edge); white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; } td:last-child { white-space: normal; min-width: 12rem; }
+th, td { text-align: left; padding: 0.3rem 0.45rem; border-bottom: 1px solid var(--edge); white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; } td:last-child { white-space: normal; min-width: 9rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; } dt { color: var(--soft); } dd { margin: 0; }
-pre { border: 1px solid var(--edge); border-radius: 8px; padding: 0.75rem; overflow-x: auto; }
+pre { border: 1px solid var(--edge); border-radius: 8px; padding: 0.75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print { .plots { grid-template-columns: 1fr 1fr; } }
 `;

@@ -44,7 +44,7 @@ export interface Plot {
 
 const WIDTH = 640;
 const HEIGHT = 320;
-const LEFT = 64;
+const LEFT = 76;
 const RIGHT = 16;
 const TOP = 16;
 const BOTTOM = 48;
@@ -115,9 +115,10 @@ function axes(
   ];
 }
 
+/** Named at its left end: at the right one curves climb through it. */
 function bound({ y, label }: Line, place: Place): string {
   const at = place.y(y).toFixed(1);
-  return `<line class="bound" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text class="bound" x="${WIDTH - RIGHT}" y="${at}" dy="-4" text-anchor="end">${escapeXml(label)}</text>`;
+  return `<line class="bound" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text class="bound" x="${LEFT + 4}" y="${at}" dy="-4">${escapeXml(label)}</text>`;
 }
 
 function drawSeries({ dots, color, thin, joined }: Series, place: Place): string[] {

@@ -58,7 +58,7 @@ function latencyPlot(
     title,
     summary: `${points.length} rates, hollow where the engine was saturated.`,
     xLabel: "requests a second, one replica",
-    yLabel: "ms",
+    yLabel: "latency, logarithmic",
     xScale: "linear",
     yScale: "log",
     series: [p50, p95],
