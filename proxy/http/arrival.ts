@@ -1,29 +1,58 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../engines/clock.ts";
 import { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import { type ErrorCode, errors } from "../errors.ts";
 import type { Feed } from "../telemetry/feed.ts";
+import { givenRequestId } from "./headers.ts";
 import { announcedBytes } from "./request-body.ts";
 import { routeOfPath } from "../../engines/inference-routes.ts";
 
-/** One request on its way through the reception. */
-export interface Arrival {
-  readonly id: string;
+/** A request that can be told that the proxy is going away. */
+export interface Stoppable {
+  stop(why: "draining"): void;
+}
+
+/** One request on its way through: what is known of it at the door, and whom to tell when it can get no answer any more. */
+export class Arrival {
+  readonly id = randomUUID();
+  /** The client's own where it gave a usable one. */
   readonly requestId: string;
   readonly startedMs: number;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Called once when its answer is out or its client has left, whichever is first. */
+  onClose: () => void = () => {};
+  /** Called once when nothing is left to be done for it. */
+  onOver: () => void = () => {};
+  /** What carries it, while it is carried. */
+  work: Stoppable | null = null;
+  #isOver = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, startedMs: number) {
+    this.request = request;
+    this.response = response;
+    this.startedMs = startedMs;
+    this.requestId = givenRequestId(request.rawHeaders) ?? this.id;
+  }
+
+  /** Everything is done: answered and recorded, or given up. Harmless when said already. */
+  over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.work = null;
+    this.onOver();
+  }
 }
 
-/** Resolves once a pipelined request's turn to be answered has come; false when its client left before. */
-export function isNext({ request, response }: Arrival): Promise<boolean> {
-  return new Promise((resolve) => {
-    response.once("socket", () => {
-      resolve(true);
-    });
-    request.once("close", () => {
-      resolve(response.socket !== null);
-    });
+/** Calls `take` once a pipelined request's turn to be answered has come; it is over when its client left before. */
+export function whenNext(arrival: Arrival, take: () => void): void {
+  const { request, response } = arrival;
+  response.once("socket", take);
+  request.once("close", () => {
+    if (response.socket !== null) return;
+    response.off("socket", take);
+    arrival.over();
   });
 }
 

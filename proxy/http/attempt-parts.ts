@@ -14,18 +14,28 @@ export interface AttemptParts {
   readonly limits: TimeLimits;
   /** 1 for the first try. */
   readonly number: number;
-  /** The replica's headers, and this attempt's place in the trace: instead of the client's of the same names. */
-  readonly ownHeaders: readonly string[];
-  /** Names (in lower case) of the client's headers that this replica is not told. */
-  readonly leftOut: readonly string[];
+  readonly words: ReplicaWords;
   /** `fresh`: a socket that has carried nothing yet, whatever the pool has at hand. */
   readonly lane: "pooled" | "fresh";
   /** Whether the body will be needed again should this try fail. */
   readonly isReplayable: boolean;
+  readonly judge: AttemptJudge;
+}
+
+/** What one replica is told beside what the client said. */
+export interface ReplicaWords {
+  /** The replica's headers, and this attempt's place in the trace: instead of the client's of the same names. */
+  readonly own: readonly string[];
+  /** Names (in lower case) of the client's headers that this replica is not told. */
+  readonly leftOut: readonly string[];
+}
+
+/** Whoever runs attempts and decides between them. */
+export interface AttemptJudge {
   /** Whether an answer of this status should rather be asked of another replica. */
-  readonly mayRetry: (status: number) => boolean;
+  mayRetry(status: number): boolean;
   /** Told of an error of our own making that struck in the middle of the answer. */
-  readonly onFault: (error: unknown) => void;
+  onFault(error: unknown): void;
   /** Asked once, before the first byte goes to the client; false when another attempt was first. */
-  readonly claims: (attempt: Attempt) => boolean;
+  claims(attempt: Attempt): boolean;
 }

@@ -2,7 +2,9 @@ import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
 import { reasonOf } from "../upstream/probe.ts";
 import type { AnswerStart } from "../upstream/wire/answer-start.ts";
+import type { Cuttable } from "../upstream/members.ts";
 import type { Lane, Traveller } from "../upstream/wire/lane.ts";
+import type { WireRequest } from "../upstream/wire/wire-request.ts";
 import { AnswerHead } from "./answer-head.ts";
 import type { AttemptParts } from "./attempt-parts.ts";
 import type { AttemptResult, HeldAnswer } from "./attempt-result.ts";
@@ -21,14 +23,14 @@ const HELD_BYTES_MAX = 65_536;
  * One try at one replica: sends the request and passes the answer on, each chunk to the client before the meter sees it.
  * Resolves exactly once, however it ends; then nothing of it is left open.
  */
-export class Attempt implements Watched, Traveller {
+export class Attempt implements Watched, Traveller, Cuttable {
   timer: ExchangeTimer;
   readonly attemptStartedMs: number;
   blockedSinceMs: number | null = null;
   readonly #parts: AttemptParts;
   #lane: Lane | null = null;
   #isReused = false;
-  #resolve: (result: AttemptResult) => void = () => {};
+  #done: (result: AttemptResult) => void = () => {};
   #result: AttemptResult | null = null;
   #head: AnswerHead | null = null;
   #sent = false;
@@ -55,22 +57,29 @@ export class Attempt implements Watched, Traveller {
     return this.#head?.retryAfterMs(this.#parts.clock.nowMs()) ?? null;
   }
 
-  run(): Promise<AttemptResult> {
-    const { request, replica, lane, ownHeaders, leftOut } = this.#parts;
+  /** Sets out and calls `done` once, however it ends. */
+  run(done: (result: AttemptResult) => void): void {
+    this.#done = done;
+    const { replica, lane } = this.#parts;
+    try {
+      if (lane === "fresh") replica.lanes.carryAfresh(this.#wire(), this);
+      else replica.lanes.carry(this.#wire(), this);
+    } catch (error) {
+      this.failed(error as Error);
+    }
+  }
+
+  #wire(): WireRequest {
+    const { request, replica, words } = this.#parts;
     const asking = request.usage?.of(request.body, replica.engine) ?? null;
     this.#asksUsage = asking !== null;
-    const own = asking === null ? ownHeaders : [...ownHeaders, ...asking.headers];
-    const wire = {
+    const own = asking === null ? words.own : [...words.own, ...asking.headers];
+    return {
       method: request.method,
       path: request.target,
-      headers: withReplicaHeaders(request.headers, own, leftOut),
+      headers: withReplicaHeaders(request.headers, own, words.leftOut),
       body: asking?.body ?? request.body.payload(),
     };
-    return new Promise((resolve) => {
-      this.#resolve = resolve;
-      if (lane === "fresh") replica.lanes.carryAfresh(wire, this);
-      else replica.lanes.carry(wire, this);
-    });
   }
 
   /** The client went away, or another attempt answers: close the engine's socket so that it stops generating. */
@@ -88,7 +97,12 @@ export class Attempt implements Watched, Traveller {
     else this.#fail({ cause: "timeout", code, why: "time limit" });
   }
 
-  /** Ends it from outside: the replica was taken out of service, or the proxy is going down. */
+  /** The replica was taken out of service. */
+  disabled(): void {
+    this.cut("upstream_cut", "replica disabled");
+  }
+
+  /** Ends it from outside. */
   cut(code: ErrorCode, why: string): void {
     this.#fail({ cause: code === "upstream_cut" ? "disabled" : "timeout", code, why });
   }
@@ -109,7 +123,7 @@ export class Attempt implements Watched, Traveller {
   }
 
   started(start: AnswerStart): void {
-    const { replica, clock, mayRetry } = this.#parts;
+    const { replica, clock, judge } = this.#parts;
     const head = new AnswerHead(start);
     this.#head = head;
     replica.lastByteMs = clock.nowMs();
@@ -117,7 +131,7 @@ export class Attempt implements Watched, Traveller {
     if (this.#asksUsage && head.isPlainStream) this.#sieve = new UsageSieve();
     // Engines send headers long before the first token. They are held until there is a byte to go with them, because up
     // to then another replica may still answer.
-    if (mayRetry(head.status)) this.#kept = [];
+    if (judge.mayRetry(head.status)) this.#kept = [];
   }
 
   carried(bytes: Buffer): void {
@@ -154,7 +168,7 @@ export class Attempt implements Watched, Traveller {
       reused: this.#isReused,
       answered: this.#head !== null,
     });
-    if (fault.code === "internal_error") this.#parts.onFault(error);
+    if (fault.code === "internal_error") this.#parts.judge.onFault(error);
     this.#fail({ ...fault, why: reasonOf(error) });
   }
 
@@ -166,11 +180,11 @@ export class Attempt implements Watched, Traveller {
       else this.#refused();
       return false;
     }
-    const { request, replica, mayRetry } = this.#parts;
+    const { request, replica, judge } = this.#parts;
     if (
       this.#head?.isStream === true &&
       beginsWithError(bytes, replica.engine, request.route) &&
-      mayRetry(STATUS_OF_ERROR_EVENT)
+      judge.mayRetry(STATUS_OF_ERROR_EVENT)
     ) {
       this.#fail({ cause: "error-event", code: "upstream_cut", why: "began with an error event" });
       return false;
@@ -180,7 +194,7 @@ export class Attempt implements Watched, Traveller {
 
   #claim(): boolean {
     if (this.#claimed) return true;
-    if (!this.#parts.claims(this)) return false;
+    if (!this.#parts.judge.claims(this)) return false;
     this.#claimed = true;
     // From here on there is no other try.
     if (this.#sent) this.#parts.request.body.spent();
@@ -236,7 +250,7 @@ export class Attempt implements Watched, Traveller {
     if (this.#result !== null) return;
     this.#result = result;
     if (result.kind !== "answered") this.#lane?.leave(this);
-    this.#resolve(result);
+    this.#done(result);
   }
 
   #waitForClient(): void {

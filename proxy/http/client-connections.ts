@@ -51,6 +51,21 @@ const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
+/** One client's connection and what runs on it. */
+export interface ClientConnection {
+  readonly socket: Socket;
+  /** Requests that came on it and are not answered. */
+  busy: number;
+  /** The answer it carries now, or carried last. */
+  answer: ServerResponse | null;
+  /** The answer is a refusal: whole as soon as it is written, though it may not be ended yet. */
+  isRefused: boolean;
+  /** It was ended because its request did not arrive in time. */
+  isLate: boolean;
+  /** It was taken beyond the limit, only to be told so. */
+  isSurplus: boolean;
+}
+
 /** Watches over a listener's connections: how many, from where, and what becomes of those that talk nonsense. */
 export class ClientConnections {
   readonly #clock: Clock;
@@ -58,11 +73,7 @@ export class ClientConnections {
   readonly #connectionsMax: number;
   readonly #perSource = new Map<string, number>();
   readonly #toldMs = new Map<string, number>();
-  readonly #late = new WeakSet<Socket>();
-  readonly #surplus = new WeakSet<Socket>();
-  readonly #refusals = new WeakSet<ServerResponse>();
-  readonly #answers = new WeakMap<Socket, ServerResponse>();
-  #open = 0;
+  readonly #open = new Map<Socket, ClientConnection>();
 
   constructor(server: Server, clock: Clock, limits: ClientLimits) {
     this.#clock = clock;
@@ -94,34 +105,24 @@ export class ClientConnections {
     });
   }
 
-  /** The answer that a connection now carries. */
-  carries(answer: ServerResponse): void {
-    if (answer.socket !== null) this.#answers.set(answer.socket, answer);
+  /** The connection of a socket that this listener took. */
+  of(socket: Socket): ClientConnection {
+    return this.#open.get(socket) ?? newConnection(socket);
   }
 
-  /** The answer is a refusal: whole as soon as it is written, though it may not be ended yet. */
-  refuses(answer: ServerResponse): void {
-    this.#refusals.add(answer);
-  }
-
-  /** Whether a connection was ended because its request did not arrive in time. */
-  wasLate(socket: Socket): boolean {
-    return this.#late.has(socket);
-  }
-
-  /** Whether a connection was taken beyond the limit, only to be told so. */
-  isSurplus(socket: Socket): boolean {
-    return this.#surplus.has(socket);
+  all(): Iterable<ClientConnection> {
+    return this.#open.values();
   }
 
   #admit(socket: Socket): void {
     const { connectionsPerSourceMax } = this.#limits;
     const source = socket.remoteAddress ?? "";
     const ofSource = (this.#perSource.get(source) ?? 0) + 1;
-    this.#open++;
+    const connection = newConnection(socket);
+    this.#open.set(socket, connection);
     this.#perSource.set(source, ofSource);
     socket.once("close", () => {
-      this.#open--;
+      this.#open.delete(socket);
       const left = (this.#perSource.get(source) ?? 1) - 1;
       if (left === 0) this.#perSource.delete(source);
       else this.#perSource.set(source, left);
@@ -132,9 +133,9 @@ export class ClientConnections {
         `Connections are refused: ${source} has ${connectionsPerSourceMax}, the limit for one address.`,
       );
       socket.destroy();
-    } else if (this.#open > this.#connectionsMax) {
+    } else if (this.#open.size > this.#connectionsMax) {
       this.#tellFull();
-      this.#surplus.add(socket);
+      connection.isSurplus = true;
     }
   }
 
@@ -143,11 +144,12 @@ export class ClientConnections {
       socket.destroy();
       return;
     }
-    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") this.#late.add(socket);
-    const answer = this.#answers.get(socket);
+    const connection = this.of(socket);
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") connection.isLate = true;
+    const { answer } = connection;
     if (answer?.headersSent === true && !answer.writableFinished) {
       // A second status line in the middle of an answer would be taken for a part of it.
-      if (this.#refusals.has(answer)) answer.end();
+      if (connection.isRefused) answer.end();
       if (answer.writableEnded) socket.destroySoon();
       else socket.destroy();
       return;
@@ -175,6 +177,10 @@ export class ClientConnections {
     this.#toldMs.set(kind, nowMs);
     process.emitWarning(sentence);
   }
+}
+
+function newConnection(socket: Socket): ClientConnection {
+  return { socket, busy: 0, answer: null, isRefused: false, isLate: false, isSurplus: false };
 }
 
 /** A request line with a method nobody knows is still a request line. */

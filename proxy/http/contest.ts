@@ -2,8 +2,10 @@ import type { Exchange } from "../../engines/exchange.ts";
 import type { ExchangeTimer } from "../../engines/exchange-timer.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Routed, RouteRequest } from "../routing/policy.ts";
+import type { Tried } from "../routing/tried.ts";
 import type { Replica } from "../upstream/replica.ts";
 import { Attempt } from "./attempt.ts";
+import type { AttemptJudge, ReplicaWords } from "./attempt-parts.ts";
 import type { AttemptResult, Unanswered } from "./attempt-result.ts";
 import type { TimeLimits } from "./deadlines.ts";
 import type { ForwardServices } from "./forward-services.ts";
@@ -20,9 +22,15 @@ export interface ContestParts {
   readonly limits: TimeLimits;
   readonly isReplayable: boolean;
   /** Replicas asked so far; the contest adds to it. */
-  readonly tried: Set<Replica>;
+  readonly tried: Tried;
   /** Whether an answer of this status should rather be asked of another replica. */
   readonly mayRetry: (status: number) => boolean;
+}
+
+/** An attempt that has begun. */
+interface Started {
+  readonly attempt: Attempt;
+  readonly result: Promise<AttemptResult>;
 }
 
 /** One attempt under way and what it has been charged to. */
@@ -45,9 +53,9 @@ const NOT_THE_REPLICA = new Set([
  * Runs the attempts of one request: one at a time, or two side by side where hedging is on. Charges each to its replica
  * and tells the replica's health how it went. The first to have a byte for the client is the one that answers.
  */
-export class Contest {
+export class Contest implements AttemptJudge {
   readonly #parts: ContestParts;
-  readonly #live = new Set<Attempt>();
+  readonly #live: Attempt[] = [];
   #claimant: Attempt | null = null;
   #answering: Run | null = null;
 
@@ -56,10 +64,13 @@ export class Contest {
   }
 
   /** One round: this replica, and a second one if it is slow to begin and hedging allows it. */
-  async run(routed: Routed, lane: "pooled" | "fresh" = "pooled"): Promise<AttemptResult> {
+  run(routed: Routed, lane: "pooled" | "fresh" = "pooled"): Promise<AttemptResult> {
     const { afterMs } = this.#parts.services.hedging.options;
-    const first = this.#attempt(routed, this.#parts.timer, lane);
-    if (afterMs === null) return first;
+    const { result } = this.#attempt(routed, this.#parts.timer, lane);
+    return afterMs === null ? result : this.#hedged(result, afterMs);
+  }
+
+  async #hedged(first: Promise<AttemptResult>, afterMs: number): Promise<AttemptResult> {
     if (!(await this.#isSlow(first, afterMs))) return first;
     const second = this.#hedge();
     if (second === null) return first;
@@ -73,12 +84,12 @@ export class Contest {
 
   /** The client went away. */
   cancel(): void {
-    for (const attempt of this.#live) attempt.cancel();
+    for (const attempt of this.#live.slice()) attempt.cancel();
   }
 
   /** Ends what runs, with an error for the client. */
   cut(code: ErrorCode, why: string): void {
-    for (const attempt of this.#live) attempt.cut(code, why);
+    for (const attempt of this.#live.slice()) attempt.cut(code, why);
   }
 
   /** What the whole exchange says of the replica that answered. */
@@ -103,35 +114,26 @@ export class Contest {
     const late = this.#parts.services.clock.after(afterMs, stop.signal).then(() => true);
     const isSlow = await Promise.race([first.then(() => false), late]);
     stop.abort();
-    return isSlow && this.#claimant === null && this.#live.size > 0;
+    return isSlow && this.#claimant === null && this.#live.length > 0;
   }
 
-  #hedge(): { attempt: Attempt; timer: ExchangeTimer; result: Promise<AttemptResult> } | null {
+  #hedge(): (Started & { readonly timer: ExchangeTimer }) | null {
     const { services, wish, tried, timer } = this.#parts;
     const { router, hedging, replicas, queue } = services;
     const routed = router.route(wish, tried);
     if (routed.kind !== "routed" || !hedging.spend(replicas.all(), queue.length)) return null;
     const fork = timer.fork();
-    const before = new Set(this.#live);
-    const result = this.#attempt(routed, fork, "pooled");
-    const attempt = [...this.#live].find((live) => !before.has(live));
-    return attempt === undefined ? null : { attempt, timer: fork, result };
+    return { ...this.#attempt(routed, fork, "pooled"), timer: fork };
   }
 
-  async #attempt(
-    { replica, decision }: Routed,
-    timer: ExchangeTimer,
-    lane: "pooled" | "fresh",
-  ): Promise<AttemptResult> {
-    const { services, request, outlet, limits, isReplayable, tried, wish, mayRetry } = this.#parts;
-    const { clock, replicas, deadlines, queue, traces } = services;
+  #attempt({ replica, decision }: Routed, timer: ExchangeTimer, lane: "pooled" | "fresh"): Started {
+    const { services, request, outlet, limits, isReplayable, tried, wish } = this.#parts;
+    const { clock, replicas, deadlines, queue } = services;
     tried.add(replica);
     const isReal = wish.pinned === undefined;
     if (isReal) replica.charge();
     const mark = replica.breakers.of(wish.model).sent();
     timer.routed(replica.id, replica.engine, decision);
-    const span = traces.child(timer.start.trace);
-    if (span !== null) timer.traced(span.spanId);
     const attempt = new Attempt(
       {
         request,
@@ -141,45 +143,56 @@ export class Contest {
         limits,
         isReplayable,
         lane,
-        mayRetry,
-        onFault: services.onFault,
         number: tried.size,
-        ownHeaders: [
-          ...replica.headers,
-          ...(span === null ? [] : ["traceparent", span.traceparent]),
-        ],
-        leftOut: [
-          ...replica.engine.abort.survivesWith,
-          // Words about another trace than the one the engine is told of (W3C Trace Context §4.2).
-          ...(span !== null && timer.start.trace?.state === null ? ["tracestate"] : []),
-        ],
-        claims: (claimant) => this.#claims(claimant),
+        words: this.#wordsFor(replica, timer),
+        judge: this,
       },
       timer,
     );
     const run: Run = { attempt, replica, mark };
-    this.#live.add(attempt);
+    this.#live.push(attempt);
     const unwatch = deadlines.watch(attempt);
-    const forget = replicas.onCut(replica, () => {
-      attempt.cut("upstream_cut", "replica disabled");
+    const forget = replicas.onCut(replica, attempt);
+    const result = new Promise<AttemptResult>((resolve) => {
+      attempt.run((how) => {
+        if (isReal) replica.release();
+        queue.callUp(replica.models);
+        this.#live.splice(this.#live.indexOf(attempt), 1);
+        unwatch();
+        forget();
+        if (how.kind === "unanswered") this.#note(how, run, timer);
+        else if (this.#claimant === attempt) this.#answering = run;
+        else replica.breakers.of(wish.model).neutral(mark);
+        resolve(how);
+      });
     });
-    try {
-      const result = await attempt.run();
-      if (result.kind === "unanswered") this.#note(result, run, timer);
-      else if (this.#claimant === attempt) this.#answering = run;
-      else replica.breakers.of(wish.model).neutral(mark);
-      return result;
-    } finally {
-      if (isReal) replica.release();
-      queue.callUp(replica.models);
-      this.#live.delete(attempt);
-      unwatch();
-      forget();
-    }
+    return { attempt, result };
+  }
+
+  /** What this replica alone is told, and what it is not: its keys, and the attempt's place in the trace. */
+  #wordsFor(replica: Replica, timer: ExchangeTimer): ReplicaWords {
+    const { survivesWith } = replica.engine.abort;
+    const { trace } = timer.start;
+    const span = this.#parts.services.traces.child(trace);
+    if (span === null) return { own: replica.headers, leftOut: survivesWith };
+    timer.traced(span.spanId);
+    return {
+      own: [...replica.headers, "traceparent", span.traceparent],
+      // Words about another trace than the one the engine is told of (W3C Trace Context §4.2).
+      leftOut: trace?.state === null ? [...survivesWith, "tracestate"] : survivesWith,
+    };
+  }
+
+  mayRetry(status: number): boolean {
+    return this.#parts.mayRetry(status);
+  }
+
+  onFault(error: unknown): void {
+    this.#parts.services.onFault(error);
   }
 
   /** The first attempt with a byte for the client answers; whoever runs beside it is let go. */
-  #claims(claimant: Attempt): boolean {
+  claims(claimant: Attempt): boolean {
     if (this.#claimant !== null) return this.#claimant === claimant;
     this.#claimant = claimant;
     const { timer } = this.#parts;
@@ -187,7 +200,8 @@ export class Contest {
       timer.adopt(claimant.timer, "hedge_lost");
       claimant.timer = timer;
     }
-    for (const other of this.#live) if (other !== claimant) other.cancel();
+    if (this.#live.length > 1)
+      for (const other of this.#live.slice()) if (other !== claimant) other.cancel();
     return true;
   }
 

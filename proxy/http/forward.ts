@@ -1,11 +1,11 @@
-import type { ServerResponse } from "node:http";
 import type { Cancel } from "../../engines/clock.ts";
 import type { Ending } from "../../engines/ending.ts";
+import type { Origin } from "../../engines/exchange.ts";
 import { ExchangeTimer } from "../../engines/exchange-timer.ts";
-import type { Place } from "../admission/queue.ts";
 import { type ErrorCode, errorEvent, errors, retryHeaders } from "../errors.ts";
-import type { Blocked, Routed, RouteRequest } from "../routing/policy.ts";
-import type { Replica } from "../upstream/replica.ts";
+import type { Blocked, RouteRequest } from "../routing/policy.ts";
+import { Tried } from "../routing/tried.ts";
+import type { Arrival, Stoppable } from "./arrival.ts";
 import type { AttemptResult, Unanswered } from "./attempt-result.ts";
 import { Contest } from "./contest.ts";
 import { sendError, sendHeld } from "./error-answer.ts";
@@ -14,55 +14,52 @@ import { headerOf } from "./headers.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import { Outlet } from "./outlet.ts";
 import { backoffMs, bestOf, nextStep, RETRY_STATUSES, type RetryState } from "./retry.ts";
+import { Turn } from "./turn.ts";
 
 /** Why a request is to end although nothing is wrong with it. */
 type Stop = "client" | Extract<ErrorCode, "deadline_exceeded" | "draining">;
 
 /**
- * Carries one request through: route → attempt → (route → attempt) → end. Resolves when the answer is out and the one
- * record of it is with the feed. Never rejects.
+ * Carries one request through: route → attempt → (route → attempt) → end. The arrival is over when the answer is out, the
+ * body given back and the one record of it with the feed.
  */
-export class Forwarding {
+export class Forwarding implements Stoppable {
   readonly #services: ForwardServices;
   readonly #request: InferenceRequest;
-  readonly #response: ServerResponse;
+  readonly #arrival: Arrival;
   readonly #outlet: Outlet;
   readonly #timer: ExchangeTimer;
   readonly #wish: RouteRequest;
   readonly #contest: Contest;
-  readonly #tried = new Set<Replica>();
+  readonly #tried = new Tried();
+  readonly #turn: Turn;
   readonly #failures: Unanswered[] = [];
   readonly #isReplayable: boolean;
   readonly #endsAtMs: number;
-  #cancelLimit: Cancel = () => {};
+  #cancelLimit: Cancel | null = null;
   #resent = false;
   #stop: Stop | null = null;
   #wake: () => void = () => {};
 
-  constructor(
-    services: ForwardServices,
-    request: InferenceRequest,
-    response: ServerResponse,
-    startedMs: number,
-  ) {
+  constructor(services: ForwardServices, request: InferenceRequest, arrival: Arrival) {
     const { clock, deadlines, retries } = services;
     const { id, route, model, streamed, session, body, wishes, synthetic } = request;
+    const { startedMs } = arrival;
     this.#services = services;
     this.#request = request;
-    this.#response = response;
-    this.#outlet = new Outlet(response);
+    this.#arrival = arrival;
+    this.#outlet = new Outlet(arrival.response);
     const bytesIn = body.length;
     this.#isReplayable = bytesIn <= retries.replayBytesMax;
     const traceparent = headerOf(request.headers, "traceparent");
     const trace = services.traces.open(traceparent, headerOf(request.headers, "tracestate"));
-    const start = { id, route, model, streamed, startedMs, bytesIn, session, trace };
-    const whose =
-      synthetic === null
-        ? ({ origin: "real" } as const)
-        : ({ origin: "synthetic", label: synthetic.label } as const);
-    this.#timer = new ExchangeTimer({ ...start, ...whose }, clock);
-    const pin = synthetic === null ? {} : { pinned: synthetic.replica };
-    this.#wish = { model, session, bodyBytes: bytesIn, ...pin };
+    const origin: Origin = synthetic === null ? "real" : "synthetic";
+    const label = synthetic?.label ?? null;
+    const start = { id, origin, label, route, model, streamed, startedMs, bytesIn, session, trace };
+    this.#timer = new ExchangeTimer(start, clock);
+    const wish = { model, session, bodyBytes: bytesIn };
+    this.#wish = synthetic === null ? wish : { ...wish, pinned: synthetic.replica };
+    this.#turn = new Turn(services, this.#wish, this.#tried);
     const limits = deadlines.of(model);
     const askedMs = typeof wishes === "string" ? Infinity : wishes.timeoutMs;
     this.#endsAtMs = startedMs + Math.min(limits.totalMs, askedMs);
@@ -77,17 +74,18 @@ export class Forwarding {
       tried: this.#tried,
       mayRetry: (status) => this.#mayRetry(status),
     });
-    response.on("close", () => {
-      if (!response.writableFinished) this.stop("client");
-    });
   }
 
-  async run(): Promise<void> {
-    const { feed, clock, lengths, retryBudget, hedging, onFault } = this.#services;
+  /** Sets out; returns at once. */
+  start(): void {
+    const { feed, clock, retryBudget, hedging } = this.#services;
+    this.#arrival.work = this;
+    this.#arrival.onClose = () => {
+      if (!this.#outlet.response.writableFinished) this.stop("client");
+    };
     this.#timer.received();
     feed.began(this.#timer);
-    const isReal = this.#request.synthetic === null;
-    if (isReal) {
+    if (this.#request.synthetic === null) {
       retryBudget.earn();
       hedging.earn();
     }
@@ -96,17 +94,41 @@ export class Forwarding {
         this.stop("deadline_exceeded");
       });
     }
-    const ending = await this.#carry().catch((error: unknown): Ending => {
-      onFault(error);
-      this.#contest.cancel();
-      this.#answer("internal_error");
-      if (this.#response.headersSent) this.#response.destroy();
-      return { kind: "broken", code: "internal_error", status: errors.internal_error.status };
-    });
-    this.#cancelLimit();
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    let ending: Ending;
+    try {
+      ending = await this.#carry();
+    } catch (error) {
+      ending = this.#fault(error);
+    }
+    try {
+      this.#record(ending);
+    } catch (error) {
+      this.#services.onFault(error);
+    }
+    this.#request.body.release();
+    this.#arrival.over();
+  }
+
+  /** An error of ours in the middle of it: the client is told if it can be, and nothing goes on. */
+  #fault(error: unknown): Ending {
+    this.#services.onFault(error);
+    this.#contest.cancel();
+    this.#answer("internal_error");
+    if (this.#outlet.response.headersSent) this.#outlet.breakOff(null);
+    return { kind: "broken", code: "internal_error", status: errors.internal_error.status };
+  }
+
+  #record(ending: Ending): void {
+    const { feed, lengths } = this.#services;
+    this.#cancelLimit?.();
     const exchange = this.#timer.end(ending);
     this.#contest.settle(exchange);
     const { outcome, tokens, model } = exchange;
+    const isReal = this.#request.synthetic === null;
     if (isReal && outcome.kind === "completed" && tokens.output !== null)
       lengths.note(model, tokens.output);
     feed.closed(this.#timer, exchange);
@@ -118,6 +140,7 @@ export class Forwarding {
     this.#stop = why;
     if (why === "client") this.#contest.cancel();
     else this.#contest.cut(why, errors[why].sentence);
+    this.#turn.leave();
     this.#wake();
   }
 
@@ -131,7 +154,7 @@ export class Forwarding {
         "model_not_found",
         `No replica serves the model "${model.slice(0, 200)}": GET /v1/models lists those that are served.`,
       );
-    let routed = await this.#route();
+    let routed = this.#turn.now() ?? (await this.#turn.wait());
     let lane: "pooled" | "fresh" = "pooled";
     while (this.#stop === null) {
       if (routed.kind !== "routed") return this.#blocked(routed);
@@ -150,32 +173,9 @@ export class Forwarding {
       }
       const waitMs = step === "later" ? backoffMs(this.#tried.size, retries, random) : 0;
       if (!(await this.#pause(waitMs))) break;
-      routed = await this.#route();
+      routed = this.#turn.now() ?? (await this.#turn.wait());
     }
     return this.#stopped();
-  }
-
-  /** A replica, waiting for one when all that could are full. */
-  async #route(): Promise<Routed | Blocked> {
-    const { router, queue } = this.#services;
-    const { model } = this.#wish;
-    let at: "end" | "front" = "end";
-    for (;;) {
-      // Whoever came earlier goes first, even when a replica has room again this very moment.
-      const isMyTurn =
-        at === "front" || queue.lengthOf(model) === 0 || this.#wish.pinned !== undefined;
-      const routed = isMyTurn ? router.route(this.#wish, this.#tried) : ({ kind: "full" } as const);
-      if (routed.kind !== "full" || this.#stop !== null) return routed;
-      const place: Place | null = queue.join(model, at);
-      if (place === null) return { kind: "queue-full" };
-      this.#wake = () => {
-        place.leave();
-      };
-      const how = await place.ended;
-      if (how === "timeout") return { kind: "queue-timeout" };
-      if (how === "left") return { kind: "none" };
-      at = "front";
-    }
   }
 
   /** Waits unless the request ends first or could not be over in time afterwards. */
@@ -222,7 +222,7 @@ export class Forwarding {
     // A stream can still say why between two events; half an event, or any other body, can only be left visibly incomplete.
     // Neither gets a clean end.
     this.#outlet.breakOff(result.takesEvent ? errorEvent(result.code) : null);
-    return { kind: "broken", code: result.code, status: this.#response.statusCode };
+    return { kind: "broken", code: result.code, status: this.#outlet.response.statusCode };
   }
 
   #stopped(): Ending {
@@ -262,7 +262,7 @@ export class Forwarding {
     if (best === undefined) return this.#refuse("no_replica_available");
     const { held, code } = best;
     if (held === null) return this.#refuse(code);
-    sendHeld(this.#response, held);
+    sendHeld(this.#outlet.response, held);
     const { status } = held;
     const said = `upstream_status_${status}`;
     return { kind: status >= 500 ? "broken" : "rejected", code: said, status };
@@ -280,6 +280,9 @@ export class Forwarding {
       "x-pitot-attempts": String(this.#tried.size),
       ...(waitMs === undefined ? {} : retryHeaders(waitMs)),
     };
-    sendError(this.#response, code, { headers, ...(detail === undefined ? {} : { detail }) });
+    sendError(this.#outlet.response, code, {
+      headers,
+      ...(detail === undefined ? {} : { detail }),
+    });
   }
 }

@@ -3,7 +3,6 @@ import type { AddressInfo } from "node:net";
 import type { ListenAddress } from "../config/listen.ts";
 import { ClientConnections, type ClientLimits } from "./client-connections.ts";
 import { Drain } from "./drain.ts";
-import { sendError } from "./error-answer.ts";
 import { Reception, type ReceptionOptions } from "./reception.ts";
 import { HEADER_FIELDS_MAX } from "./request-check.ts";
 
@@ -42,10 +41,10 @@ export class DataListener {
     // Above our own limit, so that nothing was dropped when that is checked.
     this.#server.maxHeadersCount = HEADER_FIELDS_MAX * 4;
     const connections = new ClientConnections(this.#server, clock, clients);
-    this.#drain = new Drain(this.#server, clock);
+    this.#drain = new Drain(this.#server, connections, clock);
     this.#reception = new Reception({ ...options, connections, drain: this.#drain });
     const receive = (request: IncomingMessage, response: ServerResponse): void => {
-      this.#drain.own(request.socket, response, this.#receive(request, response));
+      this.#reception.receive(request, response);
     };
     this.#server.on("request", receive);
     // Listened to, Node neither says "100 Continue" before we want a body nor refuses other expectations in its own shape.
@@ -73,16 +72,5 @@ export class DataListener {
   /** Takes no new requests; what runs may finish within `graceMs`, then it is cut. Returns how many were. */
   async stop(graceMs: number): Promise<number> {
     return this.#server.listening ? this.#drain.run(graceMs) : 0;
-  }
-
-  /** What nobody expected is told and answered, and the other requests go on. */
-  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      await this.#reception.receive(request, response);
-    } catch (error) {
-      this.#options.onFault(error);
-      sendError(response, "internal_error");
-      if (!response.writableEnded) response.destroy();
-    }
   }
 }

@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorCode } from "../errors.ts";
-import { type Arrival, answerOptions, isNext, recordEarly } from "./arrival.ts";
+import { answerOptions, Arrival, recordEarly, whenNext } from "./arrival.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { ClientConnections } from "./client-connections.ts";
+import type { ClientConnection, ClientConnections } from "./client-connections.ts";
 import type { Drain } from "./drain.ts";
 import { refuse, type Refusal, sendError } from "./error-answer.ts";
 import { Forwarding } from "./forward.ts";
 import type { MarkReader } from "../synthetic/synthetic-mark.ts";
 import type { ForwardServices } from "./forward-services.ts";
-import { givenRequestId, type Hop } from "./headers.ts";
+import type { Hop } from "./headers.ts";
 import { peekFor, readInferenceRequest } from "./inference-request.ts";
 import { OwnRoutes } from "./own-routes.ts";
-import { readRequestBody } from "./request-body.ts";
-import { type Flaw, flawOf } from "./request-check.ts";
+import { RequestBody } from "./request-body.ts";
+import { flawOf } from "./request-check.ts";
 import { isControlPath, readTarget, type Target } from "./request-target.ts";
 import { plainAddress, type TrustedPeers } from "./trusted-peers.ts";
 import { routeOfPath } from "../../engines/inference-routes.ts";
@@ -45,88 +45,123 @@ export class Reception {
     this.#ownRoutes = new OwnRoutes({ clock, replicas, isDraining: () => drain.isDraining });
   }
 
-  /** Sees one request through. Never rejects. */
-  async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedMs = this.#options.clock.nowMs();
-    // A client may leave at any moment; its broken socket is an end, not an error.
-    response.on("error", () => {});
-    const id = randomUUID();
-    const requestId = givenRequestId(request.rawHeaders) ?? id;
-    const arrival: Arrival = { id, requestId, startedMs, request, response };
+  /** Sees one request through. Never throws: what nobody expected is told and answered, and the others go on. */
+  receive(request: IncomingMessage, response: ServerResponse): void {
+    const arrival = new Arrival(request, response, this.#options.clock.nowMs());
+    this.#options.drain.enter(arrival);
+    const take = (): void => {
+      this.#guarded(arrival, () => {
+        this.#take(arrival);
+      });
+    };
     // Sent before the last answer was out: it waits its turn, so that no engine works for what may never be read.
-    if (response.socket === null && !(await isNext(arrival))) return;
-    this.#options.connections.carries(response);
+    if (response.socket === null) whenNext(arrival, take);
+    else take();
+  }
+
+  #take(arrival: Arrival): void {
+    const { request, response } = arrival;
+    const connection = this.#options.connections.of(request.socket);
+    connection.answer = response;
+    connection.isRefused = false;
+    const target = this.#targetOf(arrival, connection);
+    if (target === null) arrival.over();
+    else this.#read(arrival, target, connection);
+  }
+
+  /** What it asks of an engine; `null` when it has been answered here. */
+  #targetOf(arrival: Arrival, connection: ClientConnection): PathTarget | null {
+    const { request } = arrival;
+    const refuse = (refusal: Refusal): null => {
+      this.#answerRefusal(arrival, connection, refusal);
+      return null;
+    };
     const flaw = flawOf(request, this.#pseudonym);
-    if (flaw !== null) return this.#refuseFlawed(arrival, flaw);
+    if (flaw !== null) return refuse({ ...flaw, closes: true });
     const target = readTarget(request.url ?? "/");
     if (target.kind === "odd" || (target.kind === "server" && request.method !== "OPTIONS")) {
       const why = target.kind === "odd" ? target.why : "* is a target for OPTIONS alone";
-      return this.#refuseFlawed(arrival, {
-        code: "bad_request",
-        detail: `The request target cannot be used: ${why}.`,
-      });
+      const detail = `The request target cannot be used: ${why}.`;
+      return refuse({ code: "bad_request", detail, closes: true });
     }
-    if (target.kind === "server") return answerOptions(arrival, null);
-    const refusal = this.#refusalOf(target, request);
-    if (refusal !== null) {
-      this.#refuse(arrival, refusal, target.path);
+    if (target.kind === "server") return answered(arrival, null);
+    const code = this.#refusalOf(target, request, connection);
+    if (code !== null) {
+      refuse(this.#refusal(code, target.path));
       if (target.path.startsWith("/v1/"))
-        recordEarly(arrival, { path: target.path, code: refusal }, this.#options);
-      return;
+        recordEarly(arrival, { path: target.path, code }, this.#options);
+      return null;
     }
-    if (this.#isOurs(target.path, request)) return this.#answerOurs(arrival, target.path);
+    if (this.#isOurs(target.path, request)) {
+      if (request.method === "OPTIONS") return answered(arrival, "GET, HEAD, OPTIONS");
+      this.#ownRoutes.answer(target.path, arrival.response, arrival.requestId);
+      return null;
+    }
     // The last hop it may travel to is this one (RFC 9110 §7.6.2).
     if (request.method === "OPTIONS" && request.headers["max-forwards"] === "0")
-      return answerOptions(arrival, "POST, OPTIONS");
-    await this.#readAndForward(arrival, target);
+      return answered(arrival, "POST, OPTIONS");
+    return target;
   }
 
-  async #readAndForward(arrival: Arrival, target: PathTarget): Promise<void> {
+  #read(arrival: Arrival, target: PathTarget, connection: ClientConnection): void {
     const { request, response } = arrival;
-    const peek = peekFor(request, routeOfPath(target.path));
+    const { path } = target;
+    const peek = peekFor(request, routeOfPath(path));
     if (expectationOf(request) === "continue") response.writeContinue();
     const { bodyBytesMax: bytesMax, bodies: budget } = this.#options;
-    const read = await readRequestBody(request, { bytesMax, budget, peek });
-    if (read.kind === "body") {
-      try {
-        await this.#forward(arrival, target, { body: read.body, peek: peek?.result() ?? null });
-      } finally {
-        read.body.release();
-      }
-      return;
-    }
-    if (read.kind === "gone") {
-      const late = this.#options.connections.wasLate(request.socket);
-      return recordEarly(
-        arrival,
-        { path: target.path, code: late ? "request_timeout" : null },
-        this.#options,
-      );
-    }
-    const code = read.kind === "too-large" ? "body_too_large" : "overloaded";
-    this.#refuse(arrival, code, target.path);
-    recordEarly(arrival, { path: target.path, code: code }, this.#options);
+    const body = new RequestBody(request, { bytesMax, budget, peek }, (read) => {
+      this.#guarded(arrival, () => {
+        if (read.kind === "body") {
+          this.#forward(arrival, target, { body: read.body, peek: peek?.result() ?? null });
+          return;
+        }
+        let code: ErrorCode | null = null;
+        if (read.kind === "too-large") code = "body_too_large";
+        else if (read.kind === "no-room") code = "overloaded";
+        else if (connection.isLate) code = "request_timeout";
+        if (read.kind !== "gone" && code !== null)
+          this.#answerRefusal(arrival, connection, this.#refusal(code, path));
+        recordEarly(arrival, { path, code }, this.#options);
+        arrival.over();
+      });
+    });
+    arrival.onClose = () => {
+      body.gone();
+    };
   }
 
-  async #forward(
+  #forward(
     arrival: Arrival,
     target: PathTarget,
     { body, peek }: Pick<Parameters<typeof readInferenceRequest>[1], "body" | "peek">,
-  ): Promise<void> {
-    const { id, request, response, requestId, startedMs } = arrival;
+  ): void {
+    const { id, request, requestId } = arrival;
     const hop = this.#hopOf(arrival);
     const { marks, requestsUsage } = this.#options;
     const parts = { id, target, hop, body, peek, marks, requestsUsage };
     const reading = readInferenceRequest(request, parts);
     if (reading.kind === "request") {
-      const forwarding = new Forwarding(this.#options, reading.request, response, startedMs);
-      return this.#options.drain.during(forwarding, () => forwarding.run());
+      new Forwarding(this.#options, reading.request, arrival).start();
+      return;
     }
-    sendError(response, "invalid_json", {
+    body.release();
+    sendError(arrival.response, "invalid_json", {
       detail: `The request body is not valid JSON: ${reading.why}.`,
       headers: { "x-request-id": requestId },
     });
     recordEarly(arrival, { path: target.path, code: "invalid_json" }, this.#options);
+    arrival.over();
+  }
+
+  #guarded(arrival: Arrival, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.onFault(error);
+      sendError(arrival.response, "internal_error");
+      if (!arrival.response.writableEnded) arrival.response.destroy();
+      arrival.over();
+    }
   }
 
   #hopOf({ request, requestId }: Arrival): Hop {
@@ -147,14 +182,13 @@ export class Reception {
     );
   }
 
-  #answerOurs(arrival: Arrival, path: string): void {
-    if (arrival.request.method === "OPTIONS") return answerOptions(arrival, "GET, HEAD, OPTIONS");
-    this.#ownRoutes.answer(path, arrival.response, arrival.requestId);
-  }
-
-  #refusalOf({ path }: PathTarget, request: IncomingMessage): ErrorCode | null {
+  #refusalOf(
+    { path }: PathTarget,
+    request: IncomingMessage,
+    connection: ClientConnection,
+  ): ErrorCode | null {
     const { method = "GET", headers } = request;
-    if (this.#options.connections.isSurplus(request.socket)) return "overloaded";
+    if (connection.isSurplus) return "overloaded";
     if (expectationOf(request) === "other") return "expectation_failed";
     if (method === "TRACE" || method === "CONNECT") return "method_not_allowed";
     if (headers.upgrade !== undefined && /\bwebsocket\b/i.test(headers.upgrade))
@@ -169,23 +203,25 @@ export class Reception {
       : null;
   }
 
-  #refuseFlawed(arrival: Arrival, { code, detail }: Flaw): void {
-    this.#answerRefusal(arrival, { code, detail, closes: true });
-  }
-
-  #refuse(arrival: Arrival, code: ErrorCode, path: string): void {
+  #refusal(code: ErrorCode, path: string): Refusal {
     const allow = this.#ownRoutes.has(path) ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
     // A proxy that is going away, or has too many connections, wants fewer of them.
     const closes = code === "draining" || code === "overloaded";
     const headers = code === "method_not_allowed" ? { allow } : {};
-    this.#answerRefusal(arrival, { code, closes, headers });
+    return { code, closes, headers };
   }
 
-  #answerRefusal({ request, response, requestId }: Arrival, refusal: Refusal): void {
+  #answerRefusal(arrival: Arrival, connection: ClientConnection, refusal: Refusal): void {
+    const { request, response, requestId } = arrival;
     const headers = { "x-request-id": requestId, ...refusal.headers };
-    this.#options.connections.refuses(response);
+    connection.isRefused = true;
     refuse(request, response, this.#options.clock, { ...refusal, headers });
   }
+}
+
+function answered(arrival: Arrival, allow: string | null): null {
+  answerOptions(arrival, allow);
+  return null;
 }
 
 /** The length a body is said to have; 0 for one that comes in chunks, which is counted as it comes. */

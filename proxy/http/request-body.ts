@@ -22,37 +22,52 @@ export interface BodyOptions {
 }
 
 /**
- * Reads a request body up to its limits. Never rejects: a client that leaves is an answer too. Whoever gets a body releases
- * it; in every other case nothing is held any more.
+ * Reads a request body up to its limits and hands over what became of it, exactly once: a client that leaves is an answer
+ * too. Whoever gets a body releases it; in every other case nothing is held any more.
  */
-export function readRequestBody(
-  incoming: IncomingMessage,
-  { bytesMax, budget, peek }: BodyOptions,
-): Promise<BodyResult> {
-  const body = new HeldBody(budget);
-  return new Promise((resolve) => {
-    const fail = (kind: "too-large" | "no-room" | "gone"): void => {
-      incoming.off("data", take);
-      incoming.pause();
-      body.release();
-      resolve({ kind });
-    };
-    const take = (piece: Buffer): void => {
-      if (body.length + piece.length > bytesMax) return fail("too-large");
-      if (!body.add(piece)) return fail("no-room");
-      peek?.push(piece);
-    };
-    const gone = (): void => {
-      if (!incoming.complete) fail("gone");
-    };
-    incoming.on("data", take);
-    incoming.once("end", () => {
-      body.close();
-      resolve({ kind: "body", body });
-    });
-    incoming.once("error", gone);
-    incoming.once("close", gone);
-  });
+export class RequestBody {
+  readonly #incoming: IncomingMessage;
+  readonly #options: BodyOptions;
+  readonly #done: (result: BodyResult) => void;
+  readonly #body: HeldBody;
+  #isDone = false;
+
+  constructor(incoming: IncomingMessage, options: BodyOptions, done: (result: BodyResult) => void) {
+    this.#incoming = incoming;
+    this.#options = options;
+    this.#done = done;
+    this.#body = new HeldBody(options.budget);
+    incoming.on("data", this.#take);
+    incoming.on("end", this.#end);
+  }
+
+  /** The client's connection is closed: what has not come by now will not come. */
+  gone(): void {
+    if (!this.#incoming.complete) this.#fail("gone");
+  }
+
+  readonly #take = (piece: Buffer): void => {
+    const { bytesMax, peek } = this.#options;
+    if (this.#body.length + piece.length > bytesMax) return this.#fail("too-large");
+    if (!this.#body.add(piece)) return this.#fail("no-room");
+    peek?.push(piece);
+  };
+
+  readonly #end = (): void => {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#body.close();
+    this.#done({ kind: "body", body: this.#body });
+  };
+
+  #fail(kind: "too-large" | "no-room" | "gone"): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#incoming.off("data", this.#take);
+    this.#incoming.pause();
+    this.#body.release();
+    this.#done({ kind });
+  }
 }
 
 /** Bytes a request announces to follow its headers; `Infinity` when it does not say how many. */

@@ -3,6 +3,7 @@ import { BREAKER } from "../upstream/health/breaker.ts";
 import type { Replica } from "../upstream/replica.ts";
 import type { Members } from "../upstream/members.ts";
 import { policies, type PolicyName } from "./policies/index.ts";
+import type { TriedReplicas } from "./tried.ts";
 import type { Blocked, Policy, Routed, RouteRequest } from "./policy.ts";
 
 /** Narrows the fleet to replicas that may take a request, then asks the policy. */
@@ -34,27 +35,48 @@ export class Router {
   }
 
   /** A replica not tried before, or why there is none. */
-  route(request: RouteRequest, tried: ReadonlySet<Replica>): Routed | Blocked {
+  route(request: RouteRequest, tried: TriedReplicas): Routed | Blocked {
     if (request.pinned !== undefined) return this.#pinned(request.pinned, tried);
-    const usable = this.#usable(request, tried);
-    if (!Array.isArray(usable)) return usable;
-    const free = usable.filter((replica) => !replica.full);
-    if (free.length === 0) return { kind: "full" };
-    const candidates = this.#warmEnough(free);
+    const candidates = this.#plain(request.model, tried) ?? this.#candidates(request, tried);
+    if (!Array.isArray(candidates)) return candidates;
     const { replica, reason, sentence } = this.#policy.choose(candidates, request);
     const label = tried.size > 0 ? "retry" : candidates.length === 1 ? "only_one" : reason;
     return { kind: "routed", replica, decision: { policy: this.#name, reason: label, sentence } };
   }
 
+  #candidates(request: RouteRequest, tried: TriedReplicas): Replica[] | Blocked {
+    const usable = this.#usable(request, tried);
+    if (!Array.isArray(usable)) return usable;
+    const free = usable.filter((replica) => !replica.full);
+    return free.length === 0 ? { kind: "full" } : this.#warmEnough(free);
+  }
+
+  /** The usual fleet in one pass: those that serve the model, if none of them needs a second look. */
+  #plain(model: string, tried: TriedReplicas): Replica[] | null {
+    if (tried.size > 0) return null;
+    const serving: Replica[] = [];
+    for (const replica of this.#replicas.all()) {
+      if (!replica.available || !serves(replica, model)) continue;
+      const isPlain =
+        !replica.full &&
+        replica.pushbackMs === 0 &&
+        replica.warmth >= 1 &&
+        replica.breakers.of(model).admits;
+      if (!isPlain) return null;
+      serving.push(replica);
+    }
+    return serving.length > 0 ? serving : null;
+  }
+
   /** Whether a replica not tried yet could take the request now. */
-  hasOther(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
+  hasOther(request: RouteRequest, tried: TriedReplicas): boolean {
     if (request.pinned !== undefined) return false;
     const usable = this.#usable(request, tried);
     return Array.isArray(usable) && usable.some((replica) => !replica.full);
   }
 
   /** Whether a replica not tried yet is left, were it to wait for. */
-  hasUntried(request: RouteRequest, tried: ReadonlySet<Replica>): boolean {
+  hasUntried(request: RouteRequest, tried: TriedReplicas): boolean {
     if (request.pinned !== undefined) return false;
     return Array.isArray(this.#usable(request, tried));
   }
@@ -71,7 +93,7 @@ export class Router {
   }
 
   /** A replica that serves users, or is drained for the sweep that asks; however full, since quotas are the users'. */
-  #pinned(id: string, tried: ReadonlySet<Replica>): Routed | Blocked {
+  #pinned(id: string, tried: TriedReplicas): Routed | Blocked {
     for (const replica of this.#replicas.all()) {
       if (replica.id !== id || tried.has(replica)) continue;
       if (!replica.available && replica.state !== "draining") continue;
@@ -82,12 +104,10 @@ export class Router {
   }
 
   /** Replicas that could answer, busy or not; those that asked to be left alone only when nobody else is left. */
-  #usable({ model }: RouteRequest, tried: ReadonlySet<Replica>): Replica[] | Blocked {
+  #usable({ model }: RouteRequest, tried: TriedReplicas): Replica[] | Blocked {
     const serving: Replica[] = [];
     for (const replica of this.#replicas.all()) {
-      if (!replica.available) continue;
-      const { models } = replica;
-      if (model === "" || models.length === 0 || models.includes(model)) serving.push(replica);
+      if (replica.available && serves(replica, model)) serving.push(replica);
     }
     const untried = this.#admitting(serving, model).filter((replica) => !tried.has(replica));
     if (untried.length === 0) return { kind: "none" };
@@ -115,4 +135,9 @@ export class Router {
     const warm = candidates.filter((replica) => this.#random.next() < replica.warmth);
     return warm.length > 0 ? warm : candidates;
   }
+}
+
+/** Whether it serves the model, as far as is known. */
+function serves({ models }: Replica, model: string): boolean {
+  return model === "" || models.length === 0 || models.includes(model);
 }

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from "../../engines/clock.ts";
+import { Roster } from "../roster.ts";
 import type { InFlightTable } from "../upstream/in-flight.ts";
-import type { Judgement, Members } from "../upstream/members.ts";
+import type { Cuttable, Judgement, Members } from "../upstream/members.ts";
 import { Replica, type ReplicaLimits } from "../upstream/replica.ts";
 import type { Pushback, ReplicaShare, Report, Verdict } from "./message.ts";
 
@@ -19,7 +20,7 @@ export interface MirrorSetParts {
 export class MirrorSet implements Members {
   readonly #parts: MirrorSetParts;
   readonly #replicas = new Map<string, Replica>();
-  readonly #aborts = new Map<string, Set<() => void>>();
+  readonly #running = new Map<string, Roster<Cuttable>>();
 
   constructor(parts: MirrorSetParts) {
     this.#parts = parts;
@@ -35,20 +36,17 @@ export class MirrorSet implements Members {
     for (const [id, replica] of this.#replicas) {
       if (kept.has(id)) continue;
       this.#replicas.delete(id);
-      this.#aborts.delete(id);
+      this.#running.delete(id);
       // A graceful close lets running streams finish on their own.
       replica.close();
     }
     for (const share of shares) this.#mirror(share);
   }
 
-  onCut(replica: Replica, abort: () => void): Cancel {
-    const aborts = this.#aborts.get(replica.id) ?? new Set();
-    this.#aborts.set(replica.id, aborts);
-    aborts.add(abort);
-    return () => {
-      aborts.delete(abort);
-    };
+  onCut(replica: Replica, running: Cuttable): Cancel {
+    const all = this.#running.get(replica.id) ?? new Roster();
+    this.#running.set(replica.id, all);
+    return all.add(running);
   }
 
   unreachable(replica: Replica, why: string): void {
@@ -99,7 +97,7 @@ export class MirrorSet implements Members {
     replica.stats = stats;
     replica.statsAtMs = statsAtMs;
     if (!replica.enter(state, because) || state !== "disabled") return;
-    for (const abort of this.#aborts.get(id) ?? []) abort();
+    for (const running of this.#running.get(id) ?? []) running.disabled();
   }
 }
 

@@ -11,11 +11,17 @@ export interface Judgement {
   readonly why: string;
 }
 
+/** Something that runs on a replica. */
+export interface Cuttable {
+  /** The replica was taken out of service by an operator. */
+  disabled(): void;
+}
+
 /** The replicas as the data path sees them: who is there, and where it tells what it learnt of them. */
 export interface Members {
   all(): Iterable<Replica>;
-  /** Registers how to cut a request that runs on a replica. The returned function forgets it. */
-  onCut(replica: Replica, abort: () => void): Cancel;
+  /** Registers what runs on a replica, to be cut with it. The returned function forgets it. */
+  onCut(replica: Replica, running: Cuttable): Cancel;
   /** The data path found a replica unreachable: no need to wait for the next probe. */
   unreachable(replica: Replica, why: string): void;
   /** It asked to be left alone, for as long as it said. */

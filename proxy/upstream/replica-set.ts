@@ -14,7 +14,7 @@ import {
 } from "./fleet.ts";
 import { Contact } from "./health/contact.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { Judgement, Members } from "./members.ts";
+import type { Cuttable, Judgement, Members } from "./members.ts";
 import { Replica, type ReplicaLimits } from "./replica.ts";
 
 /** Replicas in one proxy at most. */
@@ -48,7 +48,7 @@ export class ReplicaSet implements Fleet, Members {
   readonly #specs = new Map<string, ReplicaSpec>();
   readonly #contacts = new Map<string, Contact>();
   readonly #options: ReplicaSetOptions;
-  readonly #aborts = new Map<string, Roster<() => void>>();
+  readonly #running = new Map<string, Roster<Cuttable>>();
 
   constructor(options: ReplicaSetOptions) {
     this.#options = options;
@@ -148,16 +148,16 @@ export class ReplicaSet implements Fleet, Members {
       replica,
       `out of routing at once; ${replica.inFlight} in flight were cut`,
     );
-    for (const abort of this.#aborts.get(id) ?? []) abort();
+    for (const running of this.#running.get(id) ?? []) running.disabled();
   }
 
-  onCut(replica: Replica, abort: () => void): Cancel {
-    let aborts = this.#aborts.get(replica.id);
-    if (aborts === undefined) {
-      aborts = new Roster();
-      this.#aborts.set(replica.id, aborts);
+  onCut(replica: Replica, running: Cuttable): Cancel {
+    let all = this.#running.get(replica.id);
+    if (all === undefined) {
+      all = new Roster();
+      this.#running.set(replica.id, all);
     }
-    return aborts.add(abort);
+    return all.add(running);
   }
 
   /** Resolves when every replica has been probed once, or after `limitMs`. */
@@ -221,7 +221,7 @@ export class ReplicaSet implements Fleet, Members {
     this.#contacts.get(replica.id)?.stop();
     this.#contacts.delete(replica.id);
     this.#specs.delete(replica.id);
-    this.#aborts.delete(replica.id);
+    this.#running.delete(replica.id);
   }
 
   #get(id: string): Replica {

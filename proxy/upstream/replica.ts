@@ -61,6 +61,7 @@ export class Replica implements Connection {
   readonly #headers: readonly string[];
   readonly #engine: EngineName | null;
   readonly #model: string | null;
+  #models: readonly string[];
 
   constructor(
     id: string,
@@ -74,6 +75,7 @@ export class Replica implements Connection {
     this.labels = spec.labels ?? {};
     this.#engine = spec.engine ?? null;
     this.#model = spec.model ?? null;
+    this.#models = this.#model === null ? [] : [this.#model];
     this.#clock = clock;
     this.#sinceMs = clock.nowMs();
     const { pool, headers } = openConnection(url, spec);
@@ -107,8 +109,7 @@ export class Replica implements Connection {
 
   /** Models it serves; empty until it was recognised. */
   get models(): readonly string[] {
-    if (this.#model !== null) return [this.#model];
-    return this.#recognition?.models.map((model) => model.id) ?? [];
+    return this.#models;
   }
 
   get state(): ReplicaState {
@@ -178,7 +179,10 @@ export class Replica implements Connection {
 
   /** Ms it still wants to be left alone. */
   get pushbackMs(): number {
-    return Math.max(0, this.#pushedBackUntilMs - this.#clock.nowMs());
+    if (this.#pushedBackUntilMs === 0) return 0;
+    const leftMs = this.#pushedBackUntilMs - this.#clock.nowMs();
+    if (leftMs <= 0) this.#pushedBackUntilMs = 0;
+    return Math.max(0, leftMs);
   }
 
   /** Whether it named that time itself: then it gets nothing, even where nobody else is left. */
@@ -204,6 +208,7 @@ export class Replica implements Connection {
 
   recognise(recognition: Recognition): void {
     this.#recognition = recognition;
+    if (this.#model === null) this.#models = recognition.models.map((model) => model.id);
   }
 
   /** A probe answered or did not. Returns true when that changed the state. */
