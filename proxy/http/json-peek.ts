@@ -24,6 +24,9 @@ const KEPT_BYTES_MAX = 1024;
 /** Within strings this many bytes are looked at one by one; beyond, a native search is faster. */
 const SHORT_STRING_BYTES = 24;
 
+const NOT_ASCII = /[\x80-\xff]/;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -58,7 +61,9 @@ export class JsonPeek {
   readonly #wanted: ReadonlySet<string>;
   readonly #fields = new Map<string, string>();
   readonly #spans = new Map<string, Span>();
-  readonly #open = new Uint8Array(JSON_DEPTH_MAX);
+  /** Which of the open brackets are braces, a bit each: the outer half of them and the inner one. */
+  #outer = 0;
+  #inner = 0;
   #depth = 0;
   /** Bytes of the pieces before this one. */
   #before = 0;
@@ -70,10 +75,11 @@ export class JsonPeek {
   #why: string | null = null;
   /** The last top-level key; `null` while its value is not yet begun. */
   #key: string | null = null;
-  /** Bytes of the key or value being read, while they are worth keeping. */
-  #kept: Buffer | null = null;
-  #keptBytes = 0;
+  /** The key or value being read is worth keeping. */
   #keeping = false;
+  /** Where in this piece it begins, and what of it came in the pieces before; `null` when that was too long. */
+  #keepFrom = 0;
+  #kept: string | null = "";
   /** The string being read may be a top-level key. */
   #isKey = false;
 
@@ -87,6 +93,10 @@ export class JsonPeek {
     while (index < piece.length) {
       index = this.#inString ? this.#readString(piece, index) : this.#readMark(piece, index);
       if (this.#why !== null) return;
+    }
+    if (this.#keeping) {
+      this.#kept = this.#keptUntil(piece, piece.length);
+      this.#keepFrom = 0;
     }
     this.#before += piece.length;
   }
@@ -106,7 +116,7 @@ export class JsonPeek {
       const byte = piece[index];
       if (this.#escaped) this.#escaped = false;
       else if (byte === BACKSLASH) this.#escaped = true;
-      else if (byte === QUOTE) return this.#endString(piece, start, index);
+      else if (byte === QUOTE) return this.#endString(piece, index);
     }
     for (; index < piece.length;) {
       const end = piece.indexOf(QUOTE, index);
@@ -116,23 +126,18 @@ export class JsonPeek {
       const reachesBack = until - escapes === index && this.#escaped;
       this.#escaped = (escapes + (reachesBack ? 1 : 0)) % 2 === 1;
       if (end === -1) break;
-      if (!this.#escaped) return this.#endString(piece, start, end);
+      if (!this.#escaped) return this.#endString(piece, end);
       this.#escaped = false;
       index = end + 1;
     }
-    this.#keep(piece, start, piece.length);
     return piece.length;
   }
 
-  #endString(piece: Buffer, start: number, end: number): number {
+  #endString(piece: Buffer, end: number): number {
     this.#inString = false;
-    if (!this.#isKey) {
-      this.#keep(piece, start, end + 1);
-      return end + 1;
-    }
-    this.#keep(piece, start, end);
+    if (!this.#isKey) return end + 1;
     this.#isKey = false;
-    this.#key = keyOf(this.#takeKept());
+    this.#key = keyOf(this.#takeKept(piece, end));
     return end + 1;
   }
 
@@ -144,30 +149,24 @@ export class JsonPeek {
       if (meaning === SPACE) continue;
       if (this.#depth === 0 && !this.#begins(byte, index)) return piece.length;
       if (meaning === STRING) {
-        this.#keep(piece, start, index + 1);
-        this.#beginString();
+        this.#beginString(index + 1);
         return index + 1;
       }
       if (meaning === OPEN) this.#enter(byte);
-      else if (meaning === CLOSE) this.#leave(byte, piece, start, index);
-      else if (meaning >= COLON && this.#depth === 1) {
-        this.#separate(meaning, piece, start, index);
-        return index + 1;
-      }
+      else if (meaning === CLOSE) this.#leave(byte, piece, index);
+      else if (meaning >= COLON && this.#depth === 1) this.#separate(meaning, piece, index);
       if (this.#why !== null) return piece.length;
     }
-    this.#keep(piece, start, piece.length);
     return piece.length;
   }
 
   /** A colon or a comma between the fields of the object itself. */
-  #separate(meaning: number, piece: Buffer, start: number, index: number): void {
+  #separate(meaning: number, piece: Buffer, index: number): void {
     if (meaning === COLON) {
-      this.#keeping = this.#key !== null && this.#wanted.has(this.#key);
-      this.#keptBytes = 0;
+      if (this.#key !== null && this.#wanted.has(this.#key)) this.#keep(index + 1);
       this.#valueFrom = this.#before + index + 1;
     } else {
-      this.#endValue(piece, start, index);
+      this.#endValue(piece, index);
       this.#key = null;
     }
   }
@@ -176,24 +175,21 @@ export class JsonPeek {
   #begins(byte: number, index: number): boolean {
     this.#opensAt = this.#before + index;
     if (this.#isOver) this.#why = "something follows the object";
-    else if (byte !== 0x7b) this.#why = "it must be one JSON object";
+    else if (byte !== OPEN_BRACE) this.#why = "it must be one JSON object";
     return this.#why === null;
   }
 
-  #beginString(): void {
+  #beginString(index: number): void {
     this.#inString = true;
     this.#escaped = false;
     this.#isKey = this.#depth === 1 && this.#key === null;
-    if (!this.#isKey) return;
-    this.#keeping = true;
-    this.#keptBytes = 0;
+    if (this.#isKey) this.#keep(index);
   }
 
-  #endValue(piece: Buffer, start: number, end: number): void {
+  #endValue(piece: Buffer, end: number): void {
     if (this.#key === null || !this.#keeping) return;
-    this.#keep(piece, start, end);
     this.#spans.set(this.#key, { from: this.#valueFrom, to: this.#before + end });
-    const value = this.#takeKept();
+    const value = this.#takeKept(piece, end);
     if (value === null) this.#fields.delete(this.#key);
     else this.#fields.set(this.#key, value.trim());
   }
@@ -201,32 +197,44 @@ export class JsonPeek {
   #enter(byte: number): void {
     if (this.#depth === JSON_DEPTH_MAX)
       this.#why = `it is nested deeper than ${JSON_DEPTH_MAX} levels`;
-    else this.#open[this.#depth++] = byte;
+    else {
+      const bit = 1 << (this.#depth & 31);
+      const isBrace = byte === OPEN_BRACE;
+      if (this.#depth < 32) this.#outer = isBrace ? this.#outer | bit : this.#outer & ~bit;
+      else this.#inner = isBrace ? this.#inner | bit : this.#inner & ~bit;
+      this.#depth++;
+    }
   }
 
-  #leave(byte: number, piece: Buffer, start: number, index: number): void {
-    if (this.#depth === 1) this.#endValue(piece, start, index);
+  #leave(byte: number, piece: Buffer, index: number): void {
+    if (this.#depth === 1) this.#endValue(piece, index);
     this.#depth--;
-    // The closing bracket's code is the opening one's plus two.
-    if (this.#open[this.#depth] !== byte - 2) this.#why = "its brackets do not match";
+    const half = this.#depth < 32 ? this.#outer : this.#inner;
+    const wasBrace = ((half >>> (this.#depth & 31)) & 1) === 1;
+    if (wasBrace !== (byte === CLOSE_BRACE)) this.#why = "its brackets do not match";
     this.#isOver = this.#depth === 0;
   }
 
-  #keep(piece: Buffer, start: number, end: number): void {
-    if (!this.#keeping) return;
-    if (this.#keptBytes + end - start > KEPT_BYTES_MAX) {
-      this.#keptBytes = KEPT_BYTES_MAX + 1;
-      return;
-    }
-    this.#kept ??= Buffer.allocUnsafe(KEPT_BYTES_MAX);
-    this.#keptBytes += piece.copy(this.#kept, this.#keptBytes, start, end);
+  /** What begins here is worth keeping. */
+  #keep(from: number): void {
+    this.#keeping = true;
+    this.#keepFrom = from;
+    this.#kept = "";
   }
 
   /** What was kept, or `null` when it was too long. Ends the keeping. */
-  #takeKept(): string | null {
+  #takeKept(piece: Buffer, end: number): string | null {
     this.#keeping = false;
-    if (this.#keptBytes > KEPT_BYTES_MAX) return null;
-    return this.#kept?.toString("utf8", 0, this.#keptBytes) ?? "";
+    const kept = this.#keptUntil(piece, end);
+    if (kept === null || !NOT_ASCII.test(kept)) return kept;
+    return Buffer.from(kept, "latin1").toString();
+  }
+
+  /** The bytes kept so far, one character each. */
+  #keptUntil(piece: Buffer, end: number): string | null {
+    if (this.#kept === null || this.#kept.length + end - this.#keepFrom > KEPT_BYTES_MAX)
+      return null;
+    return this.#kept + piece.toString("latin1", this.#keepFrom, end);
   }
 }
 
