@@ -15,6 +15,9 @@ export interface Exemplar {
   readonly atMs: number;
 }
 
+/** The trace a value belongs to. */
+export type Example = Pick<Exemplar, "traceId" | "atMs">;
+
 /** One counter or gauge. */
 export interface Value {
   readonly labels: Labels;
@@ -54,11 +57,11 @@ export class Families {
   }
 
   add(name: MetricName, labels: Labels, by = 1): void {
-    this.#value(name, labels).value += by;
+    this.value(name, labels).value += by;
   }
 
   set(name: MetricName, labels: Labels, value: number | null): void {
-    if (value !== null) this.#value(name, labels).value = value;
+    if (value !== null) this.value(name, labels).value = value;
   }
 
   /** Forgets a gauge's values: what is not set again is not there any more. */
@@ -66,15 +69,13 @@ export class Families {
     this.#values.get(name)?.clear();
   }
 
-  observe(
+  observeIn(
     name: MetricName,
-    labels: Labels,
-    valueMs: number | null,
-    example: { readonly traceId: string; readonly atMs: number } | null = null,
+    histogram: Histogram,
+    valueMs: number,
+    example: Example | null = null,
   ): void {
-    if (valueMs === null) return;
     const ms = Math.max(0, valueMs);
-    const histogram = this.#histogram(name, labels);
     const bucket = bucketOf(this.bucketsOf(name), ms / 1_000);
     histogram.counts[bucket] = (histogram.counts[bucket] ?? 0) + 1;
     histogram.sketch.add(ms);
@@ -82,9 +83,7 @@ export class Families {
   }
 
   /** A whole distribution. A bin that lies across a border counts above it, which is off by less than its width, 1.1 %. */
-  spread(name: MetricName, labels: Labels, sketch: Sketch): void {
-    if (sketch.count === 0) return;
-    const histogram = this.#histogram(name, labels);
+  spreadIn(name: MetricName, histogram: Histogram, sketch: Sketch): void {
     const borders = this.bucketsOf(name);
     for (const [upperMs, count] of sketch.upperBorders()) {
       const bucket = bucketOf(borders, upperMs / 1_000);
@@ -115,12 +114,13 @@ export class Families {
     return series;
   }
 
-  #value(name: MetricName, labels: Labels): Value {
+  /** The line with these labels; a counter's stays the same for good. */
+  value(name: MetricName, labels: Labels): Value {
     const held = this.#values.get(name) as Map<string, Value>;
     return entry(held, labels, (bounded) => ({ labels: bounded, value: 0 }));
   }
 
-  #histogram(name: MetricName, labels: Labels): Histogram {
+  histogram(name: MetricName, labels: Labels): Histogram {
     const held = this.#histograms.get(name) as Map<string, Histogram>;
     const buckets = this.bucketsOf(name).length + 1;
     return entry(held, labels, (bounded) => ({

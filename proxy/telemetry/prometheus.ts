@@ -2,10 +2,11 @@ import type { Clock } from "../../engines/clock.ts";
 import type { Fleet, FleetEvent } from "../upstream/fleet.ts";
 import { type Page, type PageForm, writePage } from "./exposition-page.ts";
 import type { Fact } from "./fact.ts";
-import { Families, type Labels } from "./families.ts";
+import { Families } from "./families.ts";
 import type { Feed } from "./feed.ts";
 import type { MetricName } from "./metric-table.ts";
 import type { GoodputOptions, LatencyName, SloOptions } from "./options.ts";
+import { RequestLines } from "./request-lines.ts";
 import type { SloDesk } from "./slo/slo-desk.ts";
 
 /** Gauges of the fleet: set anew for each page, so that a replica that is gone is gone from it. */
@@ -27,6 +28,9 @@ const HISTOGRAM_OF: Readonly<Record<LatencyName, MetricName>> = {
   queue: "pitot_queue_seconds",
 };
 
+/** Combinations of model, replica and origin whose lines are remembered. */
+const LINES_MAX = 1_024;
+
 export interface PrometheusParts {
   readonly clock: Clock;
   readonly fleet: Fleet;
@@ -40,6 +44,8 @@ export class Prometheus {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #goodput: GoodputOptions;
+  readonly #lines = new Map<string, RequestLines>();
+  #last: RequestLines | null = null;
 
   constructor({ clock, fleet, goodput, slos }: PrometheusParts) {
     this.#fleet = fleet;
@@ -51,22 +57,11 @@ export class Prometheus {
   take(fact: Fact): void {
     const { exchange } = fact;
     const { outcome, tokens } = exchange;
-    const who = {
-      model: fact.model === "" ? "other" : fact.model,
-      replica: exchange.replica ?? "none",
-      origin: exchange.origin,
-    };
-    this.families.add("pitot_requests_total", { ...who, outcome: outcome.kind });
-    if (outcome.kind === "completed")
-      this.families.add("pitot_goodput_requests_total", { ...who, verdict: this.#verdict(fact) });
-    this.#latencies(fact, who);
-    this.#tokens(fact, who);
-    for (const { replica, result } of exchange.attempts)
-      this.families.add("pitot_attempts_total", { replica, result });
-    if (exchange.decision !== null) {
-      const { policy, reason } = exchange.decision;
-      this.families.add("pitot_route_decisions_total", { policy, reason });
-    }
+    const model = fact.model === "" ? "other" : fact.model;
+    this.#linesOf(model, exchange.replica ?? "none", exchange.origin).take(
+      fact,
+      this.#verdict(fact),
+    );
     const cause =
       outcome.kind === "cancelled" ? "client_left" : outcome.kind === "cut" ? "cut" : null;
     if (cause !== null && tokens.output !== null)
@@ -100,31 +95,19 @@ export class Prometheus {
     return writePage(this.families, form);
   }
 
-  #latencies(fact: Fact, who: Labels): void {
-    const { trace, times } = fact.exchange;
-    const traceId = trace?.traceId ?? null;
-    const example = traceId === null ? null : { traceId, atMs: times.endedMs };
-    const { families } = this;
-    families.observe("pitot_time_to_first_token_seconds", who, fact.ttftMs, example);
-    families.observe("pitot_request_duration_seconds", who, fact.e2eMs, example);
-    families.observe("pitot_time_to_first_byte_seconds", who, fact.ttfbMs);
-    families.observe("pitot_time_per_output_token_seconds", who, fact.tpotMs);
-    families.observe("pitot_stall_seconds", who, fact.stallMs);
-    families.observe("pitot_queue_seconds", {}, fact.queueMs);
-    families.observe("pitot_proxy_overhead_seconds", {}, fact.overheadMs);
-    families.spread("pitot_inter_token_latency_seconds", who, fact.itl);
-  }
-
-  #tokens({ exchange: { tokens } }: Fact, who: Labels): void {
-    const labels = { ...who, counted_by: tokens.countedBy };
-    const counts = {
-      pitot_input_tokens_total: tokens.input,
-      pitot_output_tokens_total: tokens.output,
-      pitot_cached_input_tokens_total: tokens.cachedInput,
-      pitot_reasoning_tokens_total: tokens.reasoning,
-    };
-    for (const [name, count] of Object.entries(counts) as [MetricName, number | null][])
-      if (count !== null) this.families.add(name, labels, count);
+  /** Most requests count where the one before did. */
+  #linesOf(model: string, replica: string, origin: string): RequestLines {
+    if (this.#last?.isOf(model, replica, origin) === true) return this.#last;
+    const key = `${model}\u0000${replica}\u0000${origin}`;
+    let lines = this.#lines.get(key);
+    if (lines === undefined) {
+      lines = new RequestLines(this.families, { model, replica, origin });
+      // Forgetting them costs a search; replicas that come and go would fill the memory.
+      if (this.#lines.size >= LINES_MAX) this.#lines.clear();
+      this.#lines.set(key, lines);
+    }
+    this.#last = lines;
+    return lines;
   }
 
   #verdict({ ttftMs, tpotMs }: Fact): string {

@@ -56,6 +56,9 @@ export class Traffic {
   #open = new Map<string, Cell>();
   /** Cells of the running second by all labels at once: most requests share theirs with the one before. */
   #shared = new Map<string, readonly Cell[]>();
+  /** And those of the request counted last. */
+  #last: (Labelled & { readonly population: Population; readonly cells: readonly Cell[] }) | null =
+    null;
   #labels = newLabels();
 
   constructor(
@@ -111,6 +114,7 @@ export class Traffic {
     this.ladder.push(second);
     this.#open = new Map();
     this.#shared = new Map();
+    this.#last = null;
     this.#labels = newLabels();
     this.#openMs += TICK_MS;
     const tick = tickOf(second);
@@ -196,6 +200,15 @@ export class Traffic {
 
   /** Every cell of the running second a request counts in. */
   #cells(population: Population, of: Labelled): readonly Cell[] {
+    const last = this.#last;
+    if (
+      last !== null &&
+      last.population === population &&
+      last.model === of.model &&
+      last.replica === of.replica &&
+      last.client === of.client
+    )
+      return last.cells;
     const key = `${population}\u0000${of.model}\u0000${of.replica ?? ""}\u0000${of.client ?? ""}`;
     let cells = this.#shared.get(key);
     if (cells === undefined) {
@@ -203,6 +216,7 @@ export class Traffic {
       // Labels that are too many for cells of their own would be too many here.
       if (this.#shared.size < SHARED_MAX) this.#shared.set(key, cells);
     }
+    this.#last = { ...of, population, cells };
     return cells;
   }
 
