@@ -21,6 +21,15 @@ const SHARED_MAX = 4_096;
 /** What a request is told apart by. */
 type Labelled = Pick<Exchange, Dimension>;
 
+/** Where a request was counted. */
+interface Counted {
+  population: Population;
+  model: string;
+  replica: string | null;
+  client: string | null;
+  cells: readonly Cell[];
+}
+
 /** A live request, and what of it was counted already. */
 interface Live {
   readonly timer: UnderWay;
@@ -50,15 +59,19 @@ export class Traffic {
   readonly ladder: Ladder;
   readonly goodput: GoodputOptions;
   readonly #clock: Clock;
+  /** Began in the running second, and which of those that did, or ran on, have ended in it. */
+  #begun: { readonly timer: UnderWay; readonly model: string }[] = [];
+  #over = new Set<string>();
+  /** Were under way when the last second closed. Most requests are short and never get here. */
   readonly #live = new Map<string, Live>();
   readonly #recent = new RecentTicks();
   #openMs: number;
   #open = new Map<string, Cell>();
   /** Cells of the running second by all labels at once: most requests share theirs with the one before. */
   #shared = new Map<string, readonly Cell[]>();
-  /** And those of the request counted last. */
-  #last: (Labelled & { readonly population: Population; readonly cells: readonly Cell[] }) | null =
-    null;
+  /** And those of the requests that began and ended last. */
+  #lastBegun = nothingCounted();
+  #lastEnded = nothingCounted();
   #labels = newLabels();
 
   constructor(
@@ -78,11 +91,11 @@ export class Traffic {
 
   /** A request begins; `model` is its label. */
   began(timer: UnderWay, model: string): void {
-    const { id, origin, client } = timer.start;
+    const { origin, client } = timer.start;
     if (origin === "probe") return;
-    this.#live.set(id, { timer, model, countedEvents: 0, countedFirst: false });
-    for (const cell of this.#cells(origin, { model, replica: null, client: client ?? null }))
-      cell.count("started");
+    this.#begun.push({ timer, model });
+    const of = { model, replica: null, client: client ?? null };
+    for (const cell of this.#cells(origin, of, this.#lastBegun)) cell.count("started");
   }
 
   /** A request ended in the running second. */
@@ -90,10 +103,11 @@ export class Traffic {
     const { exchange, model } = fact;
     const { replica, client } = exchange;
     const live = this.#live.get(exchange.id);
-    this.#live.delete(exchange.id);
+    if (live === undefined) this.#over.add(exchange.id);
+    else this.#live.delete(exchange.id);
     if (exchange.origin === "probe") return;
     const counts = this.#countsOf(fact, live?.countedEvents ?? 0);
-    for (const cell of this.#cells(exchange.origin, { model, replica, client })) {
+    for (const cell of this.#cells(exchange.origin, { model, replica, client }, this.#lastEnded)) {
       for (const [name, by] of counts) cell.count(name, by);
       if (live?.countedFirst !== true) cell.observe("ttft", fact.ttftMs);
       cell.observe("ttfb", fact.ttfbMs);
@@ -108,13 +122,21 @@ export class Traffic {
 
   /** Closes the running second and returns it; called by one owner when it is over. */
   tick(): Tick {
+    for (const { timer, model } of this.#begun) {
+      const { id } = timer.start;
+      if (!this.#over.has(id))
+        this.#live.set(id, { timer, model, countedEvents: 0, countedFirst: false });
+    }
+    this.#begun = [];
+    this.#over = new Set();
     for (const live of this.#live.values()) this.#sample(live);
     const cells = new Map([...this.#open].map(([part, cell]) => [part, cell.freeze()]));
     const second: Slot = { startMs: this.#openMs, cells };
     this.ladder.push(second);
     this.#open = new Map();
     this.#shared = new Map();
-    this.#last = null;
+    this.#lastBegun = nothingCounted();
+    this.#lastEnded = nothingCounted();
     this.#labels = newLabels();
     this.#openMs += TICK_MS;
     const tick = tickOf(second);
@@ -191,7 +213,8 @@ export class Traffic {
     const { origin, replica } = view;
     if (origin === "probe") return;
     const { model } = live;
-    for (const cell of this.#cells(origin, { model, replica, client: clientOf(live) })) {
+    const of = { model, replica, client: clientOf(live) };
+    for (const cell of this.#cells(origin, of, this.#lastEnded)) {
       cell.count("inFlightSum");
       cell.count("outputTokens", fresh);
       cell.observe("ttft", firstMs);
@@ -199,10 +222,9 @@ export class Traffic {
   }
 
   /** Every cell of the running second a request counts in. */
-  #cells(population: Population, of: Labelled): readonly Cell[] {
-    const last = this.#last;
+  #cells(population: Population, of: Labelled, last: Counted): readonly Cell[] {
     if (
-      last !== null &&
+      last.cells.length > 0 &&
       last.population === population &&
       last.model === of.model &&
       last.replica === of.replica &&
@@ -216,7 +238,7 @@ export class Traffic {
       // Labels that are too many for cells of their own would be too many here.
       if (this.#shared.size < SHARED_MAX) this.#shared.set(key, cells);
     }
-    this.#last = { ...of, population, cells };
+    Object.assign(last, of, { population, cells });
     return cells;
   }
 
@@ -266,4 +288,8 @@ function clientOf({ timer }: Live): string | null {
 
 function newLabels(): Record<Dimension, Set<string>> {
   return { model: new Set(), replica: new Set(), client: new Set() };
+}
+
+function nothingCounted(): Counted {
+  return { population: "real", model: "", replica: null, client: null, cells: [] };
 }

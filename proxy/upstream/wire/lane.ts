@@ -4,7 +4,7 @@ import type { Cancel, Clock } from "../../../engines/clock.ts";
 import { AnswerParser, type AnswerSink } from "./answer-parser.ts";
 import type { AnswerStart } from "./answer-start.ts";
 import { WireError } from "./wire-error.ts";
-import { onePiece, requestHead, type WireRequest } from "./wire-request.ts";
+import { oneText, requestHead, type WireRequest } from "./wire-request.ts";
 
 /** Only frees the socket: the limit that counts is `connectMs` of http/deadlines.ts, which is shorter. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -182,8 +182,8 @@ export class Lane implements AnswerSink {
     const { body } = request;
     if (body === null) this.#socket.write(head, "latin1");
     else if (Buffer.isBuffer(body)) {
-      const piece = onePiece(head, body);
-      if (piece !== null) this.#socket.write(piece);
+      const text = oneText(head, body);
+      if (text !== null) this.#socket.write(text, "latin1");
       else {
         this.#socket.cork();
         this.#socket.write(head, "latin1");

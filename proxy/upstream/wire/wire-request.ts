@@ -11,8 +11,8 @@ export interface WireRequest {
   readonly body: Buffer | readonly Buffer[] | null;
 }
 
-/** Up to this size head and body go out in one piece: one copy is cheaper than a second buffer on the way. */
-const ONE_PIECE_BYTES_MAX = 16_384;
+/** Up to this size head and body go out as one text: one write without a buffer of its own. */
+const ONE_TEXT_BYTES_MAX = 16_384;
 /** Methods that are expected to have a body say so when they have none (RFC 9110 §8.6). */
 const SAYS_EMPTY = new Set(["POST", "PUT", "PATCH"]);
 /** Ends a line or a string in whoever reads it. Node's parser lets none of these in; this is the last door. */
@@ -36,12 +36,7 @@ export function requestHead({ method, path, headers, body }: WireRequest, host: 
   return `${method} ${path} HTTP/1.1\r\n${hostField}connection: keep-alive\r\n${fields}${empty}\r\n`;
 }
 
-/** Head and body as one buffer where they are small, else `null`. */
-export function onePiece(head: string, body: Buffer): Buffer | null {
-  const bytes = head.length + body.length;
-  if (bytes > ONE_PIECE_BYTES_MAX) return null;
-  const piece = Buffer.allocUnsafe(bytes);
-  piece.write(head, 0, "latin1");
-  body.copy(piece, head.length);
-  return piece;
+/** Head and body as one text in latin-1 where they are small, else `null`. */
+export function oneText(head: string, body: Buffer): string | null {
+  return head.length + body.length > ONE_TEXT_BYTES_MAX ? null : head + body.toString("latin1");
 }
