@@ -1,3 +1,5 @@
+import { EventBorders } from "./event-borders.ts";
+
 /** One server-sent event. `name` is `message` unless an `event:` line says otherwise. */
 export interface SseEvent {
   readonly name: string;
@@ -8,28 +10,25 @@ export interface SseEvent {
 /** Called with the bytes of one event block, valid only during the call. */
 export type BlockSink = (bytes: Uint8Array, start: number, end: number) => void;
 
+/** Shared by all streams until they hold something. */
+const NOTHING = new Uint8Array(0);
 /** An event larger than this is dropped and counted: a meter never holds an unbounded answer. */
 export const EVENT_BYTES_MAX = 1_048_576;
 
-const LF = 10;
-const CR = 13;
-
 /**
- * Finds the borders of server-sent events in bytes cut anywhere: inside a character, between CR and LF,
+ * Hands out server-sent events one by one from bytes cut anywhere: inside a character, between CR and LF,
  * with several events in one chunk. Copies only an event that spans chunks.
  *
- * Follows the WHATWG stream grammar (html.spec.whatwg.org, 9.2.6): lines end with LF, CRLF or CR and a
- * blank line ends an event. One deviation: {@link end} also yields a last event whose blank line never
+ * One deviation from the WHATWG stream grammar: {@link end} also yields a last event whose blank line never
  * came, as the OpenAI SDKs do.
  */
 export class SseScanner {
   /** Events dropped for being longer than {@link EVENT_BYTES_MAX}. */
   oversized = 0;
   readonly #sink: BlockSink;
-  #held: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = NOTHING;
   #heldBytes = 0;
-  #lineEmpty = true;
-  #afterCr = false;
+  readonly #borders = new EventBorders();
   #skipping = false;
 
   constructor(sink: BlockSink) {
@@ -38,29 +37,17 @@ export class SseScanner {
 
   push(chunk: Uint8Array): void {
     let start = 0;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index];
-      if (byte !== LF && byte !== CR) {
-        this.#lineEmpty = false;
-        this.#afterCr = false;
-        continue;
-      }
-      const endsCrLf = byte === LF && this.#afterCr;
-      this.#afterCr = byte === CR;
-      if (endsCrLf) continue;
-      if (!this.#lineEmpty) {
-        this.#lineEmpty = true;
-        continue;
-      }
-      this.#emit(chunk, start, index);
-      start = index + 1;
+    for (let end = this.#borders.next(chunk, 0); end !== -1;) {
+      this.#emit(chunk, start, end);
+      start = end + 1;
+      end = this.#borders.next(chunk, start);
     }
     this.#hold(chunk, start);
   }
 
   /** Whether the bytes so far end where an event ends: another may be put behind them. */
   get isBetweenEvents(): boolean {
-    return this.#heldBytes === 0 && this.#lineEmpty && !this.#skipping;
+    return this.#heldBytes === 0 && this.#borders.isAtLineStart && !this.#skipping;
   }
 
   /** No more bytes will come: yields what was begun. */

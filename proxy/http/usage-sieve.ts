@@ -1,3 +1,4 @@
+import { EventBorders } from "../../engines/event-borders.ts";
 import { readSseEvent } from "../../engines/sse.ts";
 
 /** Usage takes a few hundred bytes; what grows beyond this is no usage event and passes as it comes. */
@@ -20,8 +21,9 @@ const USAGE_KEY = Buffer.from('"usage"');
 export class UsageSieve {
   #held: Buffer[] = [];
   #heldBytes = 0;
-  #lineEmpty = true;
-  #afterCr = false;
+  readonly #borders = new EventBorders();
+  /** The last chunk ended where an event did. */
+  #isEvent = true;
   /** The event before this byte was taken out; the rest of its last line break goes with it. */
   #tookLast = false;
   /** The event under way is too long to be the one. */
@@ -30,35 +32,22 @@ export class UsageSieve {
 
   /** Writes what is the client's of a chunk to `sink`; false when that wants no more for now. */
   pass(chunk: Buffer, sink: Sink): boolean {
-    if (this.#isDone && !this.#afterCr) return sink.write(chunk);
-    let start = 0;
-    let from = 0;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index];
-      if (byte !== LF && byte !== CR) {
-        this.#lineEmpty = false;
-        this.#afterCr = false;
-        continue;
-      }
-      const endsCrLf = byte === LF && this.#afterCr;
-      this.#afterCr = byte === CR;
-      if (endsCrLf) {
-        // Half of a blank line that has had its say: it goes where its event went.
-        if (start !== index || this.#heldBytes > 0) continue;
-        start = index + 1;
-        if (this.#tookLast) from = start;
-        continue;
-      }
-      if (!this.#lineEmpty) {
-        this.#lineEmpty = true;
-        continue;
-      }
-      if (this.#ends(chunk.subarray(start, index + 1), sink)) {
+    const borders = this.#borders;
+    if (this.#isDone && !borders.isAfterCr) return sink.write(chunk);
+    // Half of a blank line that has had its say: it goes where its event went.
+    let start = this.#isEvent && borders.isAfterCr && chunk[0] === LF ? 1 : 0;
+    let from = this.#tookLast ? start : 0;
+    for (let end = borders.next(chunk, 0); end !== -1;) {
+      const isBroken = chunk[end] === CR && chunk[end + 1] === LF;
+      const next = end + (isBroken ? 2 : 1);
+      if (this.#ends(chunk.subarray(start, next), sink)) {
         if (from < start) sink.write(chunk.subarray(from, start));
-        from = index + 1;
+        from = next;
       }
-      start = index + 1;
+      start = next;
+      end = borders.next(chunk, end + 1);
     }
+    this.#isEvent = start === chunk.length;
     if (from < start) sink.write(chunk.subarray(from, start));
     if (start < chunk.length) this.#hold(chunk.subarray(start), sink);
     return !sink.writableNeedDrain;
