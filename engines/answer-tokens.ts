@@ -28,11 +28,13 @@ export function tokensOf(answer: Told | null): ExchangeTokens {
   const { usage, timings } = answer;
   const input = usage?.inputTokens ?? timings?.inputTokens ?? null;
   const inputBy = usage === null ? "timings" : "usage";
+  const counted = countOutput(answer);
   return {
     input,
     cachedInput: usage?.cachedInputTokens ?? timings?.cachedInputTokens ?? null,
     reasoning: usage?.reasoningTokens ?? null,
-    ...(countOutput(answer) ?? { output: null, countedBy: input === null ? "none" : inputBy }),
+    output: counted?.output ?? null,
+    countedBy: counted?.countedBy ?? (input === null ? "none" : inputBy),
   };
 }
 

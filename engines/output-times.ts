@@ -6,6 +6,9 @@ const OFFSETS_FIRST = 64;
 /** Shared by all answers without output events: a typed array costs more than a short answer's whole meter. */
 const NONE = new Float64Array(0);
 
+/** Of answers without output events, the same for all. */
+export const NO_OFFSETS = new Float32Array(0);
+
 /** When the events that carried output arrived. Bounded: later ones are counted, not kept. */
 export class OutputTimes {
   events = 0;
@@ -34,6 +37,7 @@ export class OutputTimes {
 
   /** Offsets in ms from `startMs`, at most {@link OUTPUT_EVENTS_MAX}. */
   offsetsMs(startMs: number): Float32Array {
+    if (this.events === 0) return NO_OFFSETS;
     const offsets = new Float32Array(Math.min(this.events, OUTPUT_EVENTS_MAX));
     for (let index = 0; index < offsets.length; index++)
       offsets[index] = (this.#timesMs[index] ?? 0) - startMs;

@@ -8,6 +8,7 @@ import { countOf, type Fields, fieldsOf } from "./json-fields.ts";
 export function readTimings(frame: Fields): Timings | null {
   const timings = fieldsOf(frame["timings"]);
   const progress = fieldsOf(frame["prompt_progress"]);
+  if (timings === null && progress === null) return null;
   const cachedInputTokens = countOf(timings?.["cache_n"]) ?? countOf(progress?.["cache"]);
   const read: Timings = {
     inputTokens:

@@ -31,7 +31,7 @@ export class Hedging {
 
   /** A request has come in. */
   earn(): void {
-    this.#budget.earn();
+    if (this.options.afterMs !== null) this.#budget.earn();
   }
 
   /** Takes one hedge out of its share; false when there is none left or the fleet is too busy for it. */
