@@ -1,6 +1,6 @@
 import { chooseFile } from "../panels/recording-bar.ts";
 import type { PanelTools } from "../elements/panel-tools.ts";
-import { download } from "../state/figures.ts";
+import { copyText, download } from "../state/figures.ts";
 import { player } from "../state/recording.ts";
 import { chartWindow } from "../state/chart-window.ts";
 import type { PageName, Place, RangeName, Span } from "../state/place.ts";
@@ -80,7 +80,7 @@ const ACTS: Readonly<Record<string, (parts: KeyParts) => boolean | void>> = {
   "]": ({ place }) => {
     stepRange(place, 1);
   },
-  c: () => void navigator.clipboard?.writeText(location.href),
+  c: () => void copyText(location.href),
   u: ({ place, store }) => {
     place.set("utc", place.isUtc ? null : "1");
     store.dispatchEvent(new Event("change"));

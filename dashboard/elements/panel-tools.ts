@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing, svg, type TemplateResult } from "lit";
-import { download, type Figures, tabbedOf } from "../state/figures.ts";
+import { copyText, download, type Figures, tabbedOf } from "../state/figures.ts";
 
 /** How long a button says that it copied. */
 const SAID_MS = 1_500;
@@ -121,13 +121,7 @@ export class PanelTools extends LitElement {
   }
 
   readonly #copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(tabbedOf(this.figures()));
-      this.#say("copied");
-    } catch {
-      // Only pages over TLS or on this machine may write the clipboard.
-      this.#say("not allowed here");
-    }
+    this.#say((await copyText(tabbedOf(this.figures()))) ? "copied" : "not allowed here");
   };
 
   #say(word: string): void {

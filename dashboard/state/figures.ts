@@ -22,6 +22,24 @@ export function tabbedOf({ columns, rows }: Figures): string {
     .join("\n");
 }
 
+/** Puts text on the clipboard; says whether it could. A board over plain HTTP has only the old way to do it. */
+export async function copyText(text: string): Promise<boolean> {
+  if (isSecureContext) {
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  }
+  const before = document.activeElement;
+  const area = Object.assign(document.createElement("textarea"), { value: text });
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return isCopied;
+}
+
 /** Hands a panel's figures to the reader as a file. */
 export function download(figures: Figures): void {
   const blob = new Blob([csvOf(figures)], { type: "text/csv" });

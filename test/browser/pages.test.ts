@@ -53,8 +53,8 @@ async function open(path: string): Promise<void> {
 }
 
 describe.each(PATHS)("the page %s", (path) => {
-  test("has no serious accessibility finding in either theme, and no error", async () => {
-    for (const theme of ["dark", "light"]) {
+  test("has no serious accessibility finding in any theme, and no error", async () => {
+    for (const theme of ["dark", "light", "contrast"]) {
       await open(`${path}?theme=${theme}`);
       expect([theme, await seriousFindings(page)]).toEqual([theme, []]);
     }
@@ -69,11 +69,6 @@ describe.each(PATHS)("the page %s", (path) => {
       await until(() => fitsSideways(page), `${width} pixels hold it`, 3_000);
     }
   });
-});
-
-test("high contrast keeps every text readable", async () => {
-  await open("/?theme=contrast");
-  expect(await seriousFindings(page)).toEqual([]);
 });
 
 describe("going about", () => {
@@ -172,10 +167,10 @@ test("a replica gone slow is found in three clicks: which, since when, which req
     proxy: { policy: "round-robin" },
   });
   const ask = async (requests: number): Promise<void> => {
-    const body = chatBody({ tokens: 8 });
-    for (let asked = 0; asked < requests; asked += 4)
+    const body = chatBody({ tokens: 4 });
+    for (let asked = 0; asked < requests; asked += 16)
       await Promise.all(
-        Array.from({ length: 4 }, async () => {
+        Array.from({ length: 16 }, async () => {
           const url = `${own.proxy.dataUrl}/v1/chat/completions`;
           await (await fetch(url, { method: "POST", headers: JSON_HEADERS, body })).text();
         }),
@@ -183,8 +178,9 @@ test("a replica gone slow is found in three clicks: which, since when, which req
   };
   try {
     await ask(80);
-    own.engines[1]!.setFaults([{ kind: "slow", factor: 10 }]);
-    await ask(80);
+    // Slower than anything a busy machine makes of the others, and as many as the list of the slowest shows.
+    own.engines[1]!.setFaults([{ kind: "slow", factor: 150 }]);
+    await ask(160);
     await openBoard(page, own.proxy.adminUrl);
     await page.getByRole("link", { name: "Requests" }).click();
     await page.getByRole("button", { name: "slowest" }).click();
@@ -203,4 +199,4 @@ test("a replica gone slow is found in three clicks: which, since when, which req
   } finally {
     await own.stop();
   }
-}, 120_000);
+}, 240_000);
