@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { getHeapSpaceStatistics } from "node:v8";
 import { systemClock } from "../../engines/clock.ts";
 import { fitLine } from "../../load/statistics/line.ts";
 import { type RunningProxy, startProxy } from "../../proxy/serve.ts";
@@ -18,11 +19,11 @@ const SPEED = 0.05;
 /** Where fewer of the streams are under way, the machine did not keep up, and the heap is that of fewer. */
 const UNDER_WAY_SHARE_MIN = 0.8;
 const PACE = { hangUpWithinMs: 3_000, slowReadMs: 100 } as const;
-/** Half of the default, so that each collection of what does not change anyway takes little of two cores. */
-const HISTORY_BYTES_MAX = 64 * 1_048_576;
 /** Full within the first minute. */
 const REQUESTS_KEPT = 300;
 const LEARN_SECONDS = 60;
+/** The longest answers take about as long: before that, fewer end in a second than will. */
+const RAMP_UP_SECONDS = 60;
 const SETTLE_MS_MAX = 60_000;
 /** At some ten requests a second, a hundred and fifty bytes a request. */
 const SLOPE_MAX_MIB_PER_MINUTE = 0.1;
@@ -82,8 +83,7 @@ async function learnSeconds(
   const stop = new AbortController();
   const clients = traffic(proxy, streams, stop.signal);
   const { ladder } = proxy.telemetry.traffic;
-  const rampUpSeconds = LEARN_SECONDS / 4;
-  while (ladder.seconds().length < LEARN_SECONDS + rampUpSeconds) await systemClock.after(1_000);
+  while (ladder.seconds().length < RAMP_UP_SECONDS + LEARN_SECONDS) await systemClock.after(1_000);
   const seconds = ladder.seconds().slice(-LEARN_SECONDS);
   stop.abort();
   await clients;
@@ -135,7 +135,7 @@ function start(engines: readonly EngineProcess[]): Promise<RunningProxy> {
     replicas: engines.map((engine) => engine.url),
     listen: { host: "127.0.0.1", port: 0 },
     admin: { host: "127.0.0.1", port: 0 },
-    telemetry: { retention: { requests: REQUESTS_KEPT, historyBytesMax: HISTORY_BYTES_MAX } },
+    telemetry: { retention: { requests: REQUESTS_KEPT } },
   });
 }
 
@@ -157,11 +157,10 @@ async function sample(
     delay.disable();
     minute = (systemClock.nowMs() - startedMs) / 60_000;
     gc();
-    const { heapUsed, rss } = process.memoryUsage();
     const one = {
       minute,
-      heapMiB: heapUsed / 2 ** 20,
-      rssMiB: rss / 2 ** 20,
+      heapMiB: dataBytes() / 2 ** 20,
+      rssMiB: process.memoryUsage.rss() / 2 ** 20,
       handles: handles(),
       underWay: underWay(),
     };
@@ -212,6 +211,13 @@ function slopeOf(samples: readonly Sample[], of: (one: Sample) => number): numbe
       "too few samples with all streams under way: run it for longer, or where more is free",
     );
   return line.slope;
+}
+
+/** Used bytes of the heap without compiled code, which V8 makes and throws away as it sees fit. */
+function dataBytes(): number {
+  return getHeapSpaceStatistics()
+    .filter(({ space_name }) => !/code|trusted|read_only/.test(space_name))
+    .reduce((bytes, { space_used_size }) => bytes + space_used_size, 0);
 }
 
 /** Open handles of this process. */
