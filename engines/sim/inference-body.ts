@@ -224,6 +224,9 @@ export function parseObject(text: string): JsonObject {
   return value as JsonObject;
 }
 
+/** Creation time of answers whose ids are fixed. */
+export const FIXED_CREATED = 1_787_000_000;
+
 /** A stable number for a text, for ids that depend on the request alone. */
 export function stableId(text: string): string {
   return hashText(text).toString(16).padStart(32, "0");

@@ -10,7 +10,12 @@ import type { Submitted } from "./engine-core.ts";
 import { type Fault, findFault } from "./faults.ts";
 import type { FaultSwitch } from "./fault-switch.ts";
 import { Generation } from "./generation.ts";
-import { type InferenceBody, readInferenceBody, stableId } from "./inference-body.ts";
+import {
+  FIXED_CREATED,
+  type InferenceBody,
+  readInferenceBody,
+  stableId,
+} from "./inference-body.ts";
 import { bodyRefusal, contentTypeRefusal, misbehaves } from "./refusals.ts";
 import { readBody, sendJson } from "./json-answer.ts";
 import type { Ledger } from "./ledger.ts";
@@ -39,8 +44,6 @@ const COMPLETION_TOKENS_DEFAULT = 16;
 /** Where a conversation ends by itself: about the output lengths of recorded chat traffic. */
 const NATURAL_TOKENS_MEDIAN = 130;
 const NATURAL_SPREAD = 0.9;
-/** Creation time of answers whose ids are fixed. */
-const FIXED_CREATED = 1_787_000_000;
 
 /** A request under way, for pages that show what each slot does and for operators who abort. */
 interface Open {

@@ -4,7 +4,7 @@ import type { JsonObject } from "../engine.ts";
 import { forkRandom, normal } from "../random.ts";
 import { BodyError } from "./body-error.ts";
 import { findFault } from "./faults.ts";
-import { parseObject, stableId } from "./inference-body.ts";
+import { FIXED_CREATED, parseObject, stableId } from "./inference-body.ts";
 import type { DeskOptions } from "./inference-desk.ts";
 import { contentTypeRefusal, misbehaves } from "./refusals.ts";
 import { readBody, sendJson } from "./json-answer.ts";
@@ -97,7 +97,7 @@ export class PoolingDesk {
     const read: PoolingRead = {
       id,
       model: typeof asked === "string" && asked !== "" ? asked : model,
-      created: Math.floor(ask.receivedMs / 1000),
+      created: fixedIds ? FIXED_CREATED : Math.floor(ask.receivedMs / 1000),
       tokens: prompts.map((prompt) => prompt.length),
       vector: (index, dimensions) => unitVector(texts[index] ?? "", dimensions),
       score: (a, b) => likeness(texts[a] ?? "", texts[b] ?? ""),

@@ -193,7 +193,9 @@ describe("Vercel's ai hears through the proxy what it hears from the engine:", (
     const { textStream } = streamText({
       model: provider(fleet.proxy.dataUrl)(MODEL),
       prompt: "On and on",
-      maxOutputTokens: 4_000,
+      maxOutputTokens: 60_000,
+      // As long as that, however busy the machine is before somebody looks.
+      providerOptions: { pitot: { min_tokens: 60_000, ignore_eos: true } },
       abortSignal: stop.signal,
       maxRetries: 0,
     });

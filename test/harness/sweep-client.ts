@@ -14,9 +14,14 @@ export class SweepClient {
     return { status: answer.status, body: (await answer.json()) as SweepView };
   }
 
-  /** Starts one that is meant to start. */
+  /** Starts one that is meant to start, once its replica is back from the one before. */
   async start(body: SweepRequest): Promise<string> {
-    const answer = await this.post(body);
+    let answer = await this.post(body);
+    await until(async () => {
+      if (!JSON.stringify(answer.body.error ?? "").includes("is starting")) return true;
+      answer = await this.post(body);
+      return false;
+    }, "the replica is back");
     if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
     return answer.body.id;
   }
