@@ -76,6 +76,14 @@ export class XyChart extends LitElement {
     .plot {
       height: 230px;
     }
+    p {
+      margin: 0;
+      height: 100%;
+      display: grid;
+      place-items: center;
+      color: var(--faint);
+      font-size: 13px;
+    }
     svg {
       display: block;
       overflow: visible;
@@ -174,11 +182,13 @@ export class XyChart extends LitElement {
     const shown = this.series.filter(({ dots }) => dots.length > 0);
     return html`<div class="plot">
         ${
-          width === 0
-            ? nothing
-            : html`<svg width=${width} height=${height} role="img" aria-label=${this.label}>
-                ${this.#draw(shown, width, height)}
-              </svg>`
+          shown.length === 0
+            ? html`<p>No point to draw yet.</p>`
+            : width === 0
+              ? nothing
+              : html`<svg width=${width} height=${height} role="img" aria-label=${this.label}>
+                  ${this.#draw(shown, width, height)}
+                </svg>`
         }
       </div>
       <ul aria-hidden="true">

@@ -27,7 +27,7 @@ const PRESETS = [
 const FILTERS = ["replica", "model", "outcome", "origin", "client", "from", "until"] as const;
 const ROWS = 200;
 /** Least widths of the columns after the first, in pixels. */
-const COLUMNS_PX = [168, 74, 142, 96, 72, 58, 66, 54, 86, 74, 74, 66, 46];
+const COLUMNS_PX = [162, 72, 142, 114, 72, 58, 66, 54, 86, 74, 74, 66, 46];
 /** A time of day, and one with its date. */
 const STARTED_PX = [76, 150] as const;
 /** As many as the control plane gives at once. */
@@ -84,7 +84,11 @@ export class RequestList extends LitElement {
         list-style: none;
         display: flex;
         flex-wrap: wrap;
+        align-items: center;
         gap: 6px;
+      }
+      .shared p {
+        margin: 6px 0 0;
       }
       .scroll {
         max-height: 70vh;
