@@ -18,7 +18,7 @@ export type FailureCause =
   | "timeout"
   /** An operator took the replica out. */
   | "disabled"
-  /** We could not even try: no file descriptor left, a header undici refuses. */
+  /** We could not even try: no file descriptor left, a header that cannot be sent. */
   | "own";
 
 /** An engine's refusal kept for the client, in case nobody does better. */

@@ -6,7 +6,7 @@ const ONE_PIECE_BYTES_MAX = 65_536;
 const SMALL_PIECE_BYTES = 16_384;
 const SLAB_BYTES = 65_536;
 
-/** A body for undici: one buffer, or pieces to go through in order. */
+/** A body as it is sent: one buffer, or pieces to go through in order. */
 export type Body = Buffer | readonly Buffer[];
 
 /** Bytes that take the place of those from `from` up to `to`. */
@@ -77,7 +77,7 @@ export class HeldBody {
 
   /**
    * No further try will need it and the engine has all of it: gives a large body back at once. A small one is still held
-   * by undici until the answer is over, and stays on the account as long.
+   * by its lane until it is written out, and stays on the account as long.
    */
   spent(): void {
     if (this.#pieces.length > 1) this.release();

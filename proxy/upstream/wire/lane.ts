@@ -31,6 +31,8 @@ export interface Destination {
   readonly host: string;
   /** `null`: in the clear. */
   readonly tls: TlsSocketOptions | null;
+  /** What the last handshake agreed on: the next one is shorter with it (RFC 8446 §2.2). */
+  readonly ticket: { session: Buffer | null };
   readonly clock: Clock;
   /** Every read of every lane goes in here, so that none needs memory of its own; `null` where the system reads ahead. */
   readonly readInto: Buffer | null;
@@ -117,7 +119,7 @@ export class Lane implements AnswerSink {
     this.#traveller?.carried(bytes);
   }
 
-  #connect({ hostname, port, tls, readInto }: Destination): Socket {
+  #connect({ hostname, port, tls, ticket, readInto }: Destination): Socket {
     const to = {
       host: hostname,
       port,
@@ -132,10 +134,12 @@ export class Lane implements AnswerSink {
       read((buffer as Buffer).subarray(0, count));
       return true;
     };
+    const { session } = ticket;
+    const known = session === null ? {} : { session };
     const onread = tls === null && readInto !== null ? { buffer: readInto, callback } : undefined;
     const socket =
       tls !== null
-        ? connectTls({ ...to, ALPNProtocols: ["http/1.1"], ...tls })
+        ? connectTls({ ...to, ALPNProtocols: ["http/1.1"], ...known, ...tls })
         : connect(onread === undefined ? to : { ...to, onread });
     if (onread === undefined) socket.on("data", read);
     socket.once(tls === null ? "connect" : "secureConnect", () => {
@@ -143,6 +147,10 @@ export class Lane implements AnswerSink {
       this.#isConnected = true;
       if (this.#traveller !== null) this.#board();
     });
+    if (tls !== null)
+      socket.on("session", (agreed: Buffer) => {
+        ticket.session = agreed;
+      });
     socket.on("error", (error) => {
       this.#error = error;
     });

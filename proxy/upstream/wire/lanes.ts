@@ -45,6 +45,7 @@ export class Lanes implements LaneOwner {
       port: Number(port || (isTls ? 443 : 80)),
       host,
       tls: isTls ? tls : null,
+      ticket: { session: null },
       clock,
       readInto: READS_AHEAD ? null : Buffer.allocUnsafeSlow(READ_BYTES),
     };

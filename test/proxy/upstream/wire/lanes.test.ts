@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../../engines/virtual-clock.ts";
 import type { Lane, Traveller } from "../../../../proxy/upstream/wire/lane.ts";
 import { Lanes } from "../../../../proxy/upstream/wire/lanes.ts";
 import type { WireRequest } from "../../../../proxy/upstream/wire/wire-request.ts";
 import { until } from "../../../harness/fleet.ts";
+import { CERTIFICATE, startTlsServer } from "../../../harness/tls-server.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 const REQUEST: WireRequest = {
@@ -189,6 +191,23 @@ describe("a lane", () => {
     const { end } = await carry();
     expect(end).toMatchObject({ code: "ECONNREFUSED" });
   });
+});
+
+test("a second connection over TLS goes on from the first one's handshake", async () => {
+  const resumed: boolean[] = [];
+  const engine = await startTlsServer((request, response) => {
+    resumed.push((request.socket as TLSSocket).isSessionReused());
+    response.writeHead(200, { connection: "close" }).end("{}");
+  });
+  const tls = new Lanes(engine.url, clock, { ca: CERTIFICATE });
+  for (let turn = 0; turn < 2; turn++) {
+    const passenger = new Passenger();
+    tls.carry({ ...REQUEST, method: "GET", headers: [], body: null }, passenger);
+    expect((await passenger.ended()).end).toBe("arrived");
+  }
+  await tls.destroy();
+  await engine.close();
+  expect(resumed).toEqual([false, true]);
 });
 
 describe("lanes", () => {
