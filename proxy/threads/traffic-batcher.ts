@@ -62,9 +62,10 @@ export class TrafficBatcher {
       views: [...this.feed.inFlight()].map((request) => request.view()),
       lastByteMs: [...this.#members.all()].map((replica) => [replica.id, replica.lastByteMs]),
     };
-    const transfer = this.#ended.map(
-      ({ outputOffsetsMs }) => outputOffsetsMs.buffer as ArrayBuffer,
-    );
+    // Answers without output share one empty array, which must stay where it is.
+    const transfer = this.#ended
+      .filter(({ outputOffsetsMs }) => outputOffsetsMs.length > 0)
+      .map(({ outputOffsetsMs }) => outputOffsetsMs.buffer as ArrayBuffer);
     this.#ended = [];
     this.#report({ kind: "traffic", batch }, transfer);
   }

@@ -62,6 +62,20 @@ describe("a proxy on two threads", () => {
     expect(inFlight()).toBe(0);
   });
 
+  test("brings in records of many answers without output events at once", async () => {
+    const send = (): Promise<unknown> =>
+      request(`${fleet.proxy.dataUrl}/v1/chat/completions`, {
+        method: "POST",
+        headers: JSON_HEADERS,
+        body: chatBody({ tokens: 2, stream: false }),
+        reset: true,
+      }).then(({ body }) => body.text());
+    await Promise.all(Array.from({ length: 40 }, send));
+    await until(() => records.length >= 40, "all records are in");
+    expect(records.every(({ outcome }) => outcome.kind === "completed")).toBe(true);
+    expect(born.length).toBe(2);
+  });
+
   test("shares in-flight counts: no replica gets a burst's whole because each thread thought it idle", async () => {
     const stop = new AbortController();
     const streams = Array.from({ length: 40 }, () => ask(LONG, stop.signal));
