@@ -77,7 +77,8 @@ export async function runSeed(
     replicas: links.map((link, index) => `r${index}=${link.url}`),
     listen: { host: "127.0.0.1", port: 0 },
     admin: { host: "127.0.0.1", port: 0 },
-    limits: { connectMs: 300, firstTokenMs: 400, wholeMs: 400, stallMs: 300 },
+    // The default to connect: a process that a busy machine leaves out for 300 ms would call the good replica down.
+    limits: { connectMs: 2_000, firstTokenMs: 400, wholeMs: 400, stallMs: 300 },
     // Three replicas in four fail here: within the default budget most requests could not be tried again.
     retries: { budgetRatio: 3, budgetFloorPerSecond: 1_000, attemptsMax },
   });
