@@ -121,11 +121,17 @@ export class RecordingBar extends LitElement {
 
 /** Asks for a file, as the key `o` does. */
 export function chooseFile(): void {
-  const input = Object.assign(document.createElement("input"), { type: "file" });
+  const input = Object.assign(document.createElement("input"), { type: "file", hidden: true });
   input.addEventListener("change", () => {
     const [file] = input.files ?? [];
     if (file !== undefined) void player.open(file);
+    input.remove();
   });
+  input.addEventListener("cancel", () => {
+    input.remove();
+  });
+  // One that is on no page may be collected while its dialog is open.
+  document.body.append(input);
   input.click();
 }
 

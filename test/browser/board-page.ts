@@ -1,10 +1,17 @@
-import type { Page } from "playwright-core";
+import type { FileChooser, Page } from "playwright-core";
 import { until } from "../harness/fleet.ts";
 
 /** Goes to a page of the board and waits until its figures are live. */
 export async function openBoard(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page.getByText("live", { exact: true }).waitFor();
+}
+
+/** The next file dialog; asked for before the page is gone to, since the browser is told to hold dialogs back meanwhile. */
+export function nextFileDialog(page: Page): Promise<FileChooser> {
+  return new Promise((resolve) => {
+    page.once("filechooser", resolve);
+  });
 }
 
 /** Whether nothing needs scrolling sideways. */

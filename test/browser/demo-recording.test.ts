@@ -10,7 +10,7 @@ import type { Frame, TickFrame } from "../../proxy/live/frames.ts";
 import { readRecording } from "../../proxy/live/recording.ts";
 import { startDemo } from "../harness/demo.ts";
 import { until } from "../harness/fleet.ts";
-import { goByKeys } from "./board-page.ts";
+import { goByKeys, nextFileDialog } from "./board-page.ts";
 import { openChromium, openPage } from "./chromium.ts";
 
 const DIST = join(import.meta.dirname, "..", "..", "dashboard", "dist");
@@ -104,11 +104,11 @@ test("what the demo wrote down is shown by a plain static host, and the figures 
 });
 
 test("its file is opened by the key o where no proxy is, and played", async () => {
+  const dialog = nextFileDialog(page);
   await page.goto(url);
   await page.getByText(/disconnected since/).waitFor();
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("o");
-  await (await chooser).setFiles(file);
+  await (await dialog).setFiles(file);
   await page.locator("recording-bar", { hasText: "demo.jsonl" }).waitFor();
   await page.getByLabel("Speed").selectOption("60");
   await page.getByRole("button", { name: "▶ play" }).waitFor();

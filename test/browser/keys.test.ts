@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { goByKeys } from "./board-page.ts";
+import { goByKeys, nextFileDialog } from "./board-page.ts";
 import { openChromium } from "./chromium.ts";
 import { NOWHERE, openWithoutServer } from "./recording.ts";
 import { syntheticRecording } from "./synthetic-recording.ts";
@@ -100,10 +100,10 @@ const DOES: Readonly<Record<string, () => Promise<void>>> = {
     await page.waitForURL((url) => !url.searchParams.has("zoom"));
   },
   o: async () => {
+    const dialog = nextFileDialog(page);
     await open("/");
-    const chooser = page.waitForEvent("filechooser");
     await page.keyboard.press("o");
-    await chooser;
+    await dialog;
   },
   e: async () => {
     await open("/replicas");
