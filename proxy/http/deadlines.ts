@@ -54,8 +54,16 @@ const PERIOD_MS = 100;
 /** Shorter limits (tests, mostly) are kept to a twentieth too, down to this. */
 const PERIOD_MS_MIN = 5;
 const PERIODS_PER_LIMIT = 20;
-/** A turn this late means that the proxy itself stood still: nothing that fell due meanwhile is anybody's fault. */
-const STALL_MS = 500;
+/** A turn that comes so many periods after the last means that the proxy itself stood still: what fell due meanwhile is nobody's fault. */
+const PERIODS_PER_STALL = 5;
+/** Remembered at most: a process that stands still more often than this within one request has other worries. */
+const STALLS_MAX = 32;
+
+/** A while in which this process stood still. */
+interface Stall {
+  readonly endedMs: number;
+  readonly lostMs: number;
+}
 
 /** One timer for all deadlines of all requests. */
 export class Deadlines {
@@ -65,8 +73,9 @@ export class Deadlines {
   #perModel = new Map<string, TimeLimits>();
   #cancel: Cancel;
   #turnedMs: number;
-  /** Until when, and for how long, this process last stood still. */
-  #stall = { endedMs: 0, lostMs: 0 };
+  #periodMs = PERIOD_MS;
+  /** Oldest first. */
+  readonly #stalls: Stall[] = [];
 
   constructor(clock: Clock, limits: TimeLimitOptions) {
     this.#clock = clock;
@@ -107,8 +116,9 @@ export class Deadlines {
   #start(): Cancel {
     const { models = {}, ...common } = this.#limits;
     const all = [common, ...Object.values(models)].flatMap((limits) => Object.values(limits));
-    const periodMs = Math.min(PERIOD_MS, Math.min(...all) / PERIODS_PER_LIMIT);
-    return every(this.#clock, Math.max(PERIOD_MS_MIN, periodMs), () => {
+    const limitMs = Math.min(...all);
+    this.#periodMs = Math.max(PERIOD_MS_MIN, Math.min(PERIOD_MS, limitMs / PERIODS_PER_LIMIT));
+    return every(this.#clock, this.#periodMs, () => {
       this.#turn();
     });
   }
@@ -117,9 +127,10 @@ export class Deadlines {
     const nowMs = this.#clock.nowMs();
     const lateMs = nowMs - this.#turnedMs;
     this.#turnedMs = nowMs;
-    if (lateMs > STALL_MS) {
+    if (lateMs > this.#periodMs * PERIODS_PER_STALL) {
       // What arrived during the stall has not been read yet: look again at the next turn.
-      this.#stall = { endedMs: nowMs, lostMs: lateMs };
+      this.#stalls.push({ endedMs: nowMs, lostMs: lateMs - this.#periodMs });
+      if (this.#stalls.length > STALLS_MAX) this.#stalls.shift();
       return;
     }
     for (const watched of this.#watched) this.#check(watched, nowMs);
@@ -146,9 +157,14 @@ export class Deadlines {
       watched.expire("first_token_timeout");
   }
 
-  /** Ms since `sinceMs`, less the last time in which this process stood still. */
+  /** Ms since `sinceMs`, less those in which this process stood still. */
   #passed(sinceMs: number, nowMs: number): number {
-    const { endedMs, lostMs } = this.#stall;
-    return nowMs - sinceMs - (sinceMs < endedMs ? Math.min(lostMs, endedMs - sinceMs) : 0);
+    let passedMs = nowMs - sinceMs;
+    for (let index = this.#stalls.length - 1; index >= 0; index--) {
+      const stall = this.#stalls[index];
+      if (stall === undefined || stall.endedMs <= sinceMs) break;
+      passedMs -= Math.min(stall.lostMs, stall.endedMs - sinceMs);
+    }
+    return passedMs;
   }
 }

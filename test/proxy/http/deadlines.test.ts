@@ -162,6 +162,18 @@ describe("a time limit", () => {
     expect(ended.map((one) => one.code)).toEqual(["upstream_stalled"]);
   });
 
+  test("F54 does not count any of several stalls, short as they are beside a short limit", () => {
+    const { clock, ended } = watch({ connectMs: 300 });
+    for (let count = 0; count < 4; count++) {
+      clock.advance(30);
+      stall(clock, 200);
+    }
+    clock.advance(150);
+    expect(ended).toEqual([]);
+    clock.advance(60);
+    expect(ended.map((one) => one.code)).toEqual(["upstream_connect_failed"]);
+  });
+
   test("keeps no timer once stopped", () => {
     const { clock, deadlines } = watch({});
     deadlines.stop();
