@@ -69,7 +69,7 @@ export const presets = {
   },
   quick: {
     name: "quick",
-    about: "about 5 minutes: the curve in six levels, capacity in a wide interval",
+    about: "about 5 minutes: the curve in a few levels, capacity in a wide interval",
     warmUp: { concurrencies: [2, 8], requests: 10, msMax: 10_000 },
     minimum: { requests: 11, windowMsMin: 8_000, windowMsMax: 30_000 },
     ladder: {
@@ -80,11 +80,11 @@ export const presets = {
       flood: 0,
       impatient: true,
     },
-    envelope: [0.1, 0.35, 0.6, 0.8, 0.9, 1],
+    envelope: [0.1, 0.35, 0.8, 0.9, 1],
     window: { windowMsMin: 12_000, windowMsMax: 45_000, requests: 64 },
     refine: { probes: 2, extend: 1, ratio: 1.15 },
     repeats: 1,
-    budgetMs: 5.5 * 60_000,
+    budgetMs: 5.75 * 60_000,
   },
   standard: {
     name: "standard",

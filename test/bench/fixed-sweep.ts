@@ -29,8 +29,8 @@ export interface FixedSweep {
 
 /**
  * Ten rates as far apart as the interval is wide, but no closer than ten levels need be from nothing to the top; the
- * highest half a step above the capacity, which nobody knows beforehand. All are held for the same time: as long as the two
- * next to the capacity need to be judged right, by the sweeps' own rule, in nine runs of ten.
+ * highest half a width above the capacity, which nobody knows beforehand. All are held for the same time: as long as rates
+ * half a width below and above the capacity need to be judged right, by the sweeps' own rule, in nine runs of ten.
  */
 export async function fixedSweep(
   shape: Shape,
@@ -40,20 +40,19 @@ export async function fixedSweep(
     readonly objectives: readonly string[];
   },
 ): Promise<FixedSweep> {
-  const { capacity, objectives } = about;
-  const step = Math.min(about.width, 1 / (LEVELS - 0.5));
-  const [below, above] = [capacity * (1 - step / 2), capacity * (1 + step / 2)];
-  const judged = objectives.map(readObjective);
+  const { capacity, width } = about;
+  const [below, above] = [capacity * (1 - width / 2), capacity * (1 + width / 2)];
+  const objectives = about.objectives.map(readObjective);
   const needed = Math.max(
-    await secondsFor(shape, below, { objectives: judged, wanted: "pass" }),
-    await secondsFor(shape, above, { objectives: judged, wanted: "fail" }),
+    await secondsFor(shape, below, { objectives, wanted: "pass" }),
+    await secondsFor(shape, above, { objectives, wanted: "fail" }),
   );
   const seconds = Math.min(needed, SECONDS.at(-1) ?? 0);
-  const rates = Array.from(
-    { length: LEVELS },
-    (_, level) => capacity * (1 + step / 2 - level * step),
+  const step = Math.min(width * capacity, above / LEVELS);
+  const perSecond = Array.from({ length: LEVELS }, (_, level) => above - level * step).reduce(
+    (sum, rate) => sum + rate,
+    0,
   );
-  const perSecond = rates.reduce((sum, rate) => sum + rate, 0);
   const requests = Math.round(perSecond * (seconds + SETTLE_MS / 1000));
   return { seconds, atLeast: needed > seconds, requests };
 }
@@ -122,6 +121,8 @@ function verdictOf(
     confidence: SINGLE_CONFIDENCE,
     samples: samples.filter(({ plannedMs }) => plannedMs >= window[0] && plannedMs < window[1]),
     ...courseOf(task, record, window),
+    // A rule of sweeps that may look again; it would refuse one fixed window in ten by chance.
+    stillFills: false,
     meanGapMs: record.meanGapMs,
   }).verdict;
 }

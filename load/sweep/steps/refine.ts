@@ -101,7 +101,8 @@ export function rateWithin(tried: readonly Tried[], { ratio, top, beyond }: Sear
     return triesLeft ? Math.max(lowest, likely / step ** (2 * open.length + 1)) : null;
   }
   if (fail / pass <= ratio) return null;
-  const likely = likelyCapacity(tried, pass, fail);
+  // A fail far out says little of where between the two it is; the top, that it is no higher.
+  const likely = Math.min(likelyCapacity(tried, pass, fail), Math.max(top ?? fail, pass));
   // One end found, the other lies a width from it: where the likely capacity has moved since does not matter.
   const [fromFail, fromPass] = [fail / step ** 2, pass * step ** 2];
   const isFailClose = fail / likely < step * NEAR;
