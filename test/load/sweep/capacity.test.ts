@@ -55,7 +55,7 @@ describe("the capacity of an M/D/1 queue", () => {
     }
     expect(missed.slice(5)).toEqual([]);
     expect(wide).toEqual([]);
-  }, 300_000);
+  }, 900_000);
 
   test("says that its interval is wider than asked where probes run out first", async () => {
     const wanted = { ...preset(1.01), refine: { probes: 2, extend: 1, ratio: 1.01 } };
