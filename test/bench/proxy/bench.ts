@@ -3,6 +3,7 @@ import { ascending, percentile } from "../../../load/statistics/percentile.ts";
 import { RawClient } from "./client.ts";
 import { abortLatencies, type Load, loads } from "./loads.ts";
 import {
+  bareWire,
   cpuSeconds,
   direct,
   haproxy,
@@ -33,7 +34,7 @@ interface Cell {
 }
 
 /**
- * Direct, nginx, haproxy, a bare undici pass-through and Pitot with its meter on: every load over every route, interleaved in
+ * Direct, nginx, haproxy, a bare undici pass-through, Pitot's bare wire and Pitot with its meter on: every load over every route, interleaved in
  * one run, printed as tables of ratios. Asserts nothing.
  */
 export async function proxyBench(flags: readonly string[]): Promise<void> {
@@ -46,6 +47,7 @@ export async function proxyBench(flags: readonly string[]): Promise<void> {
     await nginx(engine.port),
     await haproxy(engine.port),
     await passthrough(engine.port),
+    await bareWire(engine.port),
     await pitot(engine.port, 1),
     await pitot(engine.port, 2),
   ];

@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 const CLI = join(import.meta.dirname, "../../../proxy/cli.ts");
 const PASSTHROUGH = join(import.meta.dirname, "passthrough.ts");
+const BARE_WIRE = join(import.meta.dirname, "bare-wire.ts");
 const LOOP_DELAY = join(import.meta.dirname, "loop-delay.ts");
 const ENGINE = join(import.meta.dirname, "engine.ts");
 /** Proxies on the first core, engine and client on the second: neither may slow the other. */
@@ -64,9 +65,14 @@ export function direct(port: number): Route {
   };
 }
 
-/** The least a Node proxy can do: what Pitot's own work is measured against. */
+/** The least a Node proxy can do with undici: what Pitot as a whole is measured against. */
 export function passthrough(port: number): Promise<Route> {
   return nodeRoute("passthrough", [PASSTHROUGH, `http://127.0.0.1:${port}`], "0");
+}
+
+/** The same with Pitot's own wire: what the work beside carrying bytes is measured against. */
+export function bareWire(port: number): Promise<Route> {
+  return nodeRoute("bare wire", [BARE_WIRE, `http://127.0.0.1:${port}`], "0");
 }
 
 export function pitot(port: number, threads: number): Promise<Route> {
