@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { EncodedFrame, type Encoding, encodings } from "./encoded-frame.ts";
+import { EncodedSnapshot } from "./encoded-snapshot.ts";
 import { RESUME_FRAMES, type Tick, type TickFrame } from "./frames.ts";
 import { type LiveSource, LiveState } from "./live-state.ts";
 import { Viewer } from "./viewer.ts";
@@ -40,7 +41,7 @@ export class LiveHub {
   #frames: TickFrame[] = [];
   /** Nobody has watched yet: nothing is collected before the first viewer. */
   #unwatchedTicks = RESUME_FRAMES;
-  #snapshot: EncodedFrame | null = null;
+  #snapshot: EncodedSnapshot | null = null;
 
   constructor(options: HubOptions) {
     this.#bootId = options.bootId;
@@ -94,7 +95,13 @@ export class LiveHub {
       return;
     }
     const frame = this.#framesAfter(after);
-    viewer.send(frame === null ? this.#encodedSnapshot() : new EncodedFrame(frame));
+    if (frame !== null) {
+      viewer.send(new EncodedFrame(frame));
+      return;
+    }
+    viewer.sendSnapshot(this.#encodedSnapshot(), () => {
+      this.#bringUpToDate(viewer, viewer.sequence);
+    });
   }
 
   #tick(tick: Tick, judged: boolean): void {
@@ -142,9 +149,9 @@ export class LiveHub {
   }
 
   /** A hundred boards that reconnect at once get the same bytes. */
-  #encodedSnapshot(): EncodedFrame {
+  #encodedSnapshot(): EncodedSnapshot {
     if (this.#snapshot?.sequence !== this.#state.sequence)
-      this.#snapshot = new EncodedFrame(this.#state.snapshot());
+      this.#snapshot = new EncodedSnapshot(this.#state.snapshot());
     return this.#snapshot;
   }
 }

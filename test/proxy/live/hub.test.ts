@@ -4,7 +4,12 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
-import { type Frame, RESUME_FRAMES, type TickFrame } from "../../../proxy/live/frames.ts";
+import {
+  type Frame,
+  RESUME_FRAMES,
+  type SnapshotFrame,
+  type TickFrame,
+} from "../../../proxy/live/frames.ts";
 import { LiveHub, VIEWERS_MAX } from "../../../proxy/live/hub.ts";
 import { createTelemetry, type Telemetry } from "../../../proxy/telemetry/telemetry.ts";
 import { exchangeOf, fleetOf } from "../../harness/exchanges.ts";
@@ -72,10 +77,27 @@ describe("viewers", () => {
     const one = await watch();
     seconds(3);
     const two = await watch();
+    await until(() => two.frames.length === 1, "the snapshot");
     seconds(2);
     await until(() => two.frames.length === 3 && one.frames.length === 6, "all frames");
     expect(two.frames[0]).toMatchObject({ kind: "snapshot", sequence: 3 });
     expect(two.frames.slice(1)).toEqual(one.frames.slice(4));
+  });
+
+  test("for whom seconds pass while their snapshot is made get those after it, merged", async () => {
+    seconds(3);
+    server.once("upgrade", () => {
+      seconds(4);
+    });
+    const { frames } = await watch();
+    await until(() => frames.length === 2, "what passed");
+    seconds(1);
+    await until(() => frames.length === 3, "what comes");
+    expect(frames[0]).toMatchObject({ kind: "snapshot" });
+    const told = (frames[0] as SnapshotFrame).history.map(({ atMs }) => atMs);
+    const all = [...told, ...secondsOf(frames)];
+    expect(all).toEqual(all.map((_, index) => all[0]! + index * 1_000));
+    expect(frames.at(-1)!.sequence).toBe(frames[0]!.sequence + 5);
   });
 
   test("that come back in time get what they missed in one frame, and not a second more", async () => {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { exponential, integer, seededRandom } from "../../../engines/random.ts";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
 import { EncodedFrame } from "../../../proxy/live/encoded-frame.ts";
+import { EncodedSnapshot } from "../../../proxy/live/encoded-snapshot.ts";
 import type { TickFrame } from "../../../proxy/live/frames.ts";
 import { type LiveSource, LiveState } from "../../../proxy/live/live-state.ts";
 import { Recorder, readRecording, RecordingError } from "../../../proxy/live/recording.ts";
@@ -86,9 +87,26 @@ describe("frames", () => {
     for (let index = 0; index < 20; index++) second(300);
     const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
     expect(mean).toBeLessThanOrEqual(20_000);
-    const snapshot = new EncodedFrame(state.snapshot());
-    expect(inflateRawSync(snapshot.as("deflate-raw"))).toEqual(snapshot.as("json"));
-    expect(snapshot.as("deflate-raw").length).toBeLessThan(500_000);
+  });
+
+  test("a snapshot is the frame in words, and the loop turns while it is made", async () => {
+    const { source, second } = wideFleet(16);
+    for (let index = 0; index < 300; index++) second(16);
+    const frame = new LiveState(source).snapshot();
+    expect(frame.history.length).toBeGreaterThanOrEqual(300);
+    const snapshot = new EncodedSnapshot(frame);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const [json, small] = await Promise.all([snapshot.as("json"), snapshot.as("deflate-raw")]);
+    clearImmediate(next);
+    expect(JSON.parse(json.toString())).toEqual(JSON.parse(JSON.stringify(frame)));
+    expect(inflateRawSync(small)).toEqual(json);
+    expect(small.length).toBeLessThan(json.length / 3);
+    expect(turns).toBeGreaterThanOrEqual(9);
   });
 
   test("a snapshot and the ticks after it tell the same as a later snapshot", () => {
