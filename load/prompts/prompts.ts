@@ -5,7 +5,7 @@ import type { Prompts } from "../sweep/point-run.ts";
 import type { Prompt } from "../target.ts";
 import type { DatasetRow } from "./dataset.ts";
 import type { Material, Piece } from "./material.ts";
-import type { Shape } from "./shape.ts";
+import { agedShape, type Shape } from "./shape.ts";
 import type { Workload } from "./workload.ts";
 
 /** A conversation under way. */
@@ -30,15 +30,16 @@ export function workloadPrompts(
   const talks = new Map<string, Conversation>();
   const prefixes = commonPrefixes(workload, material, seed);
   return {
-    next(random, index) {
+    next(random, index, age = 0) {
       const row =
         rows.length === 0 ? undefined : rows[(index + integer(random, rows.length)) % rows.length];
-      if (row !== undefined) return rowPrompt(row);
+      if (row !== undefined) return rowPrompt(row, age);
       const shape = pickShape(workload, random);
-      const first = userPiece({ workload, material, prefixes }, shape.inputTokens, random);
+      const sent = agedShape(shape, age);
+      const first = userPiece({ workload, material, prefixes }, sent.inputTokens, random);
       const session = turns > 1 ? `pitot-${nameOf(random)}` : null;
       if (session !== null) talks.set(session, { shape, pieces: [first], turn: 1 });
-      return promptOf(material, [first], { shape, session });
+      return promptOf(material, [first], { shape: sent, session });
     },
     follow: (exchange, prompt) => {
       const talk = prompt.session === null ? undefined : talks.get(prompt.session);
@@ -120,7 +121,10 @@ function pickShape({ parts }: Workload, random: Random): Shape {
   return parts.at(-1)?.shape ?? { inputTokens: 1, outputTokens: 1 };
 }
 
-function rowPrompt({ body, route, inputTokens, outputTokens }: DatasetRow): Prompt {
+/** The text is what it is: only the answer of a row can be shortened. */
+function rowPrompt(row: DatasetRow, age: number): Prompt {
+  const { body, route, inputTokens } = row;
+  const { outputTokens } = agedShape({ inputTokens: 0, outputTokens: row.outputTokens }, age);
   return { route, body, inputTokens: inputTokens ?? 0, outputTokens, session: null };
 }
 

@@ -17,6 +17,12 @@ export function shapeName({ inputTokens, outputTokens }: Shape): string {
   return `${inputTokens}x${outputTokens}`;
 }
 
+/** A request part of whose answer is behind it already: that part is in its prompt, and the rest is to come. */
+export function agedShape({ inputTokens, outputTokens }: Shape, age: number): Shape {
+  const behind = Math.min(outputTokens - 1, Math.floor(age * outputTokens));
+  return { inputTokens: inputTokens + behind, outputTokens: outputTokens - behind };
+}
+
 /** Reads `1024x128` (or `1024/128`). @throws {ShapeError} naming the value and the form. */
 export function readShape(text: string): Shape {
   const [, input, output] = /^(\d+)[x/](\d+)$/.exec(text.trim()) ?? [];

@@ -1,4 +1,5 @@
 import type { ArrivalName, StageName } from "../results/point.ts";
+import type { Cohort } from "./cohort.ts";
 import type { Objective } from "./objective.ts";
 import type { Preset } from "./presets.ts";
 import type { Workload } from "../prompts/workload.ts";
@@ -34,6 +35,8 @@ export interface PointTask {
   readonly stage: StageName;
   readonly load: Load;
   readonly repeat: number;
+  /** What an open loop begins with; `null`: it fills by itself. Users of a closed loop are of all ages anyhow. */
+  readonly cohort: Cohort | null;
   readonly stop: StopRule;
 }
 

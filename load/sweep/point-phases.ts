@@ -1,10 +1,11 @@
 import type { StopReason } from "../results/point.ts";
 import { batchMeans } from "../statistics/batch-means.ts";
 import { ascending, percentile } from "../statistics/percentile.ts";
+import { rampMsOf } from "./cohort.ts";
+import { courseOf } from "./course.ts";
 import type { PointTask } from "./plan.ts";
 import { BIN_MS, binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
 import type { Sample } from "./sample.ts";
-import { isBehind, isGrowing, meanOf, neverFallsBack, stillFills } from "./saturation.ts";
 import { isStable } from "./stable.ts";
 import { isHopeless, judge, type Judged, LOOK_CONFIDENCE } from "./verdict.ts";
 
@@ -13,6 +14,8 @@ export type PhaseStep = "go-on" | "stop-sending" | "cut";
 
 /** An open loop fills from empty: it has settled when its requests have come and gone so many times. */
 export const SETTLE_STAYS = 2;
+/** One that began with a cohort need only forget how it came. */
+const COHORT_STAYS = 0.5;
 /** Each look at an undecided point comes after this many times the window of the last. */
 const LOOK_GROWTH = 1.5;
 /** An open loop's TPOT need only be known roughly; a closed loop's throughput is what its level is for. */
@@ -95,11 +98,14 @@ export class PointPhases {
   }
 
   #isSettled(atMs: number): boolean {
-    const { load } = this.#task;
+    const { load, cohort } = this.#task;
     const ended = this.#record.samples.map((sample) => sample.e2eMs);
     if (load.mode === "open") {
       // Those that have ended so early were short; how many are under way says how long they really stay.
       const stayMs = (this.#record.inFlight * 1000) / load.ratePerSecond;
+      if (cohort !== null) {
+        return atMs >= rampMsOf(cohort.count) + COHORT_STAYS * cohort.stayMs;
+      }
       return atMs >= SETTLE_STAYS * Math.max(stayMs, percentile(ascending(ended), 0.5) ?? 0);
     }
     if (this.#record.inFlightMax < load.concurrency || ended.length === 0) return false;
@@ -227,31 +233,6 @@ export class PointPhases {
       this.#record.inFlightEachSecond[this.#seconds] = this.#record.inFlight;
     }
   }
-}
-
-/**
- * How an open-loop window went. It fell behind when fewer requests end than arrive and those under way grow throughout: no
- * longer window would change that.
- */
-export function courseOf(
-  { load, stop }: PointTask,
-  record: PointRecord,
-  [from, to]: readonly [fromMs: number, toMs: number],
-): Pick<Judged, "fellBehind" | "stillFills"> {
-  if (load.mode === "closed") return { fellBehind: false, stillFills: false };
-  const seconds = Math.max(1, to - from) / 1000;
-  const completed = sumBetween(record.completions, from, to);
-  const offered = sumBetween(record.arrivals, from, to) / seconds;
-  const inFlight = record.inFlightEachSecond.slice(
-    Math.ceil(from / 1000),
-    Math.floor(to / 1000) + 1,
-  );
-  const isShort = isBehind(offered, completed / seconds, completed) || neverFallsBack(inFlight);
-  const staySeconds = meanOf(inFlight) / load.ratePerSecond;
-  return {
-    fellBehind: isShort && isGrowing(inFlight, offered),
-    stillFills: stillFills(inFlight) || seconds < stop.passStays * staySeconds,
-  };
 }
 
 function isWithin(values: ArrayLike<number>, precision: number): boolean {

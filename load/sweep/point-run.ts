@@ -4,9 +4,11 @@ import { forkRandom, type Random } from "../../engines/random.ts";
 import type { GeneratorHealth } from "../generator/health.ts";
 import { pacers } from "../pacers/index.ts";
 import type { Pacer } from "../pacers/pacer.ts";
+import { primed } from "../pacers/primed.ts";
 import type { Point } from "../results/point.ts";
 import { type FollowUp, runStage } from "../stage.ts";
 import type { Prompt, Target } from "../target.ts";
+import { ageOf, type Arrival, arrivalsOf, rampMsOf } from "./cohort.ts";
 import type { PointProgress } from "./events.ts";
 import type { Objective } from "./objective.ts";
 import type { PointTask } from "./plan.ts";
@@ -17,8 +19,11 @@ import { summarise } from "./summarise.ts";
 
 /** Makes the prompts of a point, and further turns where a workload is a conversation. */
 export interface Prompts {
-  /** The prompt of request number `index`. Equal random sequences make equal prompts. */
-  next(random: Random, index: number): Prompt;
+  /**
+   * The prompt of request number `index`. Equal random sequences make equal prompts. Of one with an `age` that share of
+   * the answer is in the prompt already, and it has the rest to go.
+   */
+  next(random: Random, index: number, age?: number): Prompt;
   follow?(exchange: Exchange, prompt: Prompt): FollowUp | null;
   /** Learns from the answer how long the prompt really was. */
   answered?(exchange: Exchange, prompt: Prompt): void;
@@ -45,10 +50,7 @@ export interface PointRunOptions {
 /** How often a point looks at itself. */
 const TICK_MS = 500;
 const TICKS_PER_PROGRESS = 2;
-/** Time over which the users of a closed loop arrive, each: in step they would stay a convoy. */
-const RAMP_MS_PER_USER = 50;
-const RAMP_MS_MAX = 10_000;
-/** All of them are there before the window may open. */
+/** All users of a closed loop are there before the window may open. */
 const RAMP_SHARE_MAX = 0.75;
 
 /**
@@ -57,6 +59,7 @@ const RAMP_SHARE_MAX = 0.75;
  */
 export async function runPoint(options: PointRunOptions): Promise<Point | null> {
   const { task, target, clock, prompts, runId, seed, health, signal } = options;
+  const first = firstOf(task);
   const startedMs = clock.nowMs();
   const record = new PointRecord(startedMs, meanGapMsOf(task));
   const phases = new PointPhases(task, record);
@@ -79,8 +82,9 @@ export async function runPoint(options: PointRunOptions): Promise<Point | null> 
   });
   const report = await runStage({
     target,
-    pacer: pacerOf(task, seed),
-    prompt: (random, index) => prompts.next(random, index),
+    pacer: pacerOf(task, first, seed),
+    prompt: (random, index) =>
+      prompts.next(random, index, first[index]?.age),
     clock,
     random: forkRandom(seed, `${task.pointId}/prompts`),
     label: `${runId}/${task.pointId}`,
@@ -152,21 +156,26 @@ function ticks(clock: Clock, tick: () => void): Cancel {
 /** A plan's end is the stage's, not the pacer's: this only bounds it. */
 const DURATION_MS_MAX = 24 * 3_600_000;
 
-function pacerOf(task: PointTask, seed: number): Pacer {
+/** Those a level begins with, as if it had gone on for long. */
+function firstOf({ load, cohort, stop }: PointTask): readonly Arrival[] {
+  if (stop.untilStable) return [];
+  if (load.mode === "open") return cohort === null ? [] : arrivalsOf(cohort);
+  return Array.from({ length: load.concurrency }, (_, index) => ({ atMs: 0, age: ageOf(index) }));
+}
+
+function pacerOf(task: PointTask, first: readonly Arrival[], seed: number): Pacer {
   const random = forkRandom(seed, `${task.pointId}/arrivals`);
   const { load } = task;
   if (load.mode === "closed") {
     const { settleMsMin, windowMsMax } = task.stop;
     const settleMs = Math.max(settleMsMin, windowMsMax / 2);
-    const rampMs = Math.min(
-      load.concurrency * RAMP_MS_PER_USER,
-      RAMP_MS_MAX,
-      settleMs * RAMP_SHARE_MAX,
-    );
+    const rampMs = Math.min(rampMsOf(load.concurrency), settleMs * RAMP_SHARE_MAX);
     return pacers.closed({ concurrency: load.concurrency, rampMs });
   }
   const { ratePerSecond, cv } = load;
-  return pacers[load.arrivals]({ ratePerSecond, cv, random, durationMs: DURATION_MS_MAX });
+  const arrivals = { ratePerSecond, cv, random, durationMs: DURATION_MS_MAX };
+  const atMs = first.map((one) => one.atMs);
+  return primed(atMs, rampMsOf(first.length), pacers[load.arrivals](arrivals));
 }
 
 /** Answers the live figures are taken over. */

@@ -6,8 +6,8 @@ export interface SaturationSigns {
   readonly offeredRatePerSecond: number;
   readonly completedRatePerSecond: number;
   readonly n: number;
-  /** Requests under way at each second of the window. */
-  readonly inFlight: readonly number[];
+  /** Requests under way grow through the window. */
+  readonly grows: boolean;
   /** TTFT in order of planned sends; `Infinity` for requests that never got one. */
   readonly ttftMs: readonly number[];
   readonly censoredShare: number;
@@ -18,6 +18,8 @@ const SHORTFALL = 0.05;
 /** In-flight requests may grow by this share of arrivals per second. */
 const GROWTH_SHARE = 0.02;
 const GROWTH_T = 2;
+/** What slows down by more than this from one third of a window to the next comes to rest: a queue's long wave does. */
+const GROWTH_KEPT = 0.5;
 const CENSORED_MAX = 0.05;
 
 /** Signs that a rate cannot be held, in words; two of them make a point saturated. */
@@ -27,7 +29,7 @@ export function saturationSigns(signs: SaturationSigns): readonly string[] {
   if (isBehind(offered, completed, signs.n)) {
     found.push(`completes ${completed.toFixed(2)}/s of ${offered.toFixed(2)}/s that arrive`);
   }
-  if (isGrowing(signs.inFlight, offered)) found.push("requests under way grow through the window");
+  if (signs.grows) found.push("requests under way grow through the window");
   const [first, , last] = thirds(signs.ttftMs).map((third) => percentile(ascending(third), 0.5));
   if (first !== undefined && first !== null && last !== undefined && last !== null) {
     if (last > 2 * first) found.push("the first token's wait doubles within the window");
@@ -54,8 +56,9 @@ export function isGrowing(inFlight: readonly number[], offered: number): boolean
     inFlight,
   );
   if (line === null || line.slope <= GROWTH_SHARE * offered || line.t <= GROWTH_T) return false;
-  const means = thirds(inFlight).map(meanOf);
-  return means.every((mean, index) => index === 0 || mean > (means[index - 1] ?? 0));
+  const [first = 0, middle = 0, last = 0] = thirds(inFlight).map(meanOf);
+  if (!isBeyondChance(last - first, (first + last) / 2)) return false;
+  return middle > first && last - middle >= GROWTH_KEPT * (middle - first);
 }
 
 /** Once over twice what the first third ever held, and never again below it, a queue is no longer going up and down. */
@@ -68,7 +71,7 @@ export function neverFallsBack(inFlight: readonly number[]): boolean {
 }
 
 /** Means of two thirds of a window differ by chance by this many times the root of twice what they hold. */
-const FILLING_DEVIATIONS = 1.5;
+const CHANCE_DEVIATIONS = 1.5;
 
 /**
  * True while more is under way in the last third of a window than in the middle one, beyond chance. A rate just above what
@@ -76,8 +79,18 @@ const FILLING_DEVIATIONS = 1.5;
  */
 export function stillFills(inFlight: readonly number[]): boolean {
   const [, middle = 0, last = 0] = thirds(inFlight).map(meanOf);
-  const held = (middle + last) / 2;
-  return last - middle > FILLING_DEVIATIONS * Math.sqrt(2 * held);
+  return isBeyondChance(last - middle, (middle + last) / 2);
+}
+
+/** True when fewer are under way in the last third of a window than in the first. */
+export function empties(inFlight: readonly number[]): boolean {
+  const [first = 0, , last = 0] = thirds(inFlight).map(meanOf);
+  return last < first;
+}
+
+/** As many come by chance: two thirds of a window differ by that where neither fills nor empties. */
+function isBeyondChance(difference: number, held: number): boolean {
+  return difference > CHANCE_DEVIATIONS * Math.sqrt(2 * held);
 }
 
 export function meanOf(values: readonly number[]): number {

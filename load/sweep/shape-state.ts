@@ -1,5 +1,6 @@
 import type { Point } from "../results/point.ts";
 import type { Workload } from "../prompts/workload.ts";
+import type { Cohort } from "./cohort.ts";
 import type { Load, PointTask, StopRule, SweepPlan } from "./plan.ts";
 
 /** Where the sweep of one workload stands: its plan and the points it has, nothing else. Every step is decided from it. */
@@ -63,6 +64,13 @@ export function throughputOf(point: Point): number {
   return tokens > 1 ? point.outputTokensPerSecond / tokens : point.completedRatePerSecond;
 }
 
+/** A level must bring this much more throughput than the one before, or the engine is full. */
+const GAIN_MIN = 1.05;
+
+export function gains(before: Point, after: Point): boolean {
+  return throughputOf(after) >= GAIN_MIN * throughputOf(before);
+}
+
 /** How long a request stays at a rate: as long as at the smallest closed-loop level that brings as much. */
 export function stayMsAt(state: ShapeState, ratePerSecond: number): number {
   const levels = levelsOf(state).filter(({ e2eMs }) => e2eMs.mean !== null);
@@ -119,6 +127,7 @@ export function taskOf(
     stage,
     load,
     repeat,
+    cohort: load.mode === "open" ? cohortAt(state, load.ratePerSecond) : null,
     stop: {
       settleMsMin: Math.min(settleMs, stop.windowMsMax * SETTLE_SHARE_MAX),
       precision: PRECISION,
@@ -129,6 +138,47 @@ export function taskOf(
       ...stop,
     },
   };
+}
+
+/** Fewer under way are there by themselves before the window opens. */
+const COHORT_MIN = 8;
+/**
+ * At most as many as made the highest throughput; clearly above it as many as the ladder has held, and half as many again
+ * where those still gained. An engine that is to be shown full has to be full, one that may yet carry the rate must not
+ * be buried.
+ */
+const CLEARLY_ABOVE = 1.02;
+const BEYOND_LADDER = 1.5;
+
+/**
+ * Requests under way at a rate for good, by Little's law: the stay grows in a line from one closed-loop level to the next,
+ * or as it did between the two below, whichever makes fewer: to begin with too few only takes longer.
+ */
+export function cohortAt(state: ShapeState, ratePerSecond: number): Cohort | null {
+  const levels = levelsOf(state).filter((point) => throughputOf(point) > 0);
+  const found = levels.findIndex((point) => throughputOf(point) >= ratePerSecond);
+  const above = found === -1 ? levels.length : found;
+  if (above === 0) return null;
+  const pairs = [levels.slice(above - 1, above + 1), levels.slice(Math.max(0, above - 2), above)];
+  const guesses = pairs.map(([low, high]) => meeting(low, high, ratePerSecond));
+  const most = mostOf(state);
+  const isAbove = ratePerSecond > CLEARLY_ABOVE * (most?.ratePerSecond ?? 0);
+  const [before, last] = [levels.at(-2), levels.at(-1)];
+  const isFull = before !== undefined && last !== undefined && !gains(before, last);
+  const highest = (isFull ? 1 : BEYOND_LADDER) * (last?.concurrency ?? 0);
+  const count = Math.floor(Math.min(isAbove ? highest : (most?.concurrency ?? 0), ...guesses));
+  return count < COHORT_MIN ? null : { count, stayMs: (count * 1000) / ratePerSecond };
+}
+
+/** Where the line of stays through two levels meets the rate; `Infinity` where it never does. */
+function meeting(low: Point | undefined, high: Point | undefined, ratePerSecond: number): number {
+  if (low === undefined || high === undefined) return Infinity;
+  const [fewer, more] = [low.concurrency ?? 0, high.concurrency ?? 0];
+  const [short, long] = [fewer / throughputOf(low), more / throughputOf(high)];
+  const slope = (long - short) / (more - fewer);
+  const part = 1 - ratePerSecond * slope;
+  const count = (ratePerSecond * (short - slope * fewer)) / part;
+  return part > 0 && count > 0 ? count : Infinity;
 }
 
 function isNearTop(state: ShapeState, load: Load): boolean {

@@ -5,7 +5,8 @@ import { ascending, percentile, samplesNeeded } from "../statistics/percentile.t
 import { summariseFirstAnswers, summariseLatency, summariseWeighted } from "./latency-summary.ts";
 import type { Objective } from "./objective.ts";
 import type { PointTask } from "./plan.ts";
-import { courseOf, type PointPhases } from "./point-phases.ts";
+import { courseOf, growsIn } from "./course.ts";
+import type { PointPhases } from "./point-phases.ts";
 import { flagsOf, warningsOf } from "./point-flags.ts";
 import { binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
 import { latencyOf, type Sample } from "./sample.ts";
@@ -264,11 +265,12 @@ function saturationOf(
 ): readonly string[] {
   if (task.load.mode === "closed") return [];
   const { windowFromMs: from, windowToMs: to } = phases;
+  const offered = sumBetween(record.arrivals, from, to) / window.seconds;
   return saturationSigns({
-    offeredRatePerSecond: sumBetween(record.arrivals, from, to) / window.seconds,
+    offeredRatePerSecond: offered,
     completedRatePerSecond: window.rate,
     n: samples.length,
-    inFlight: record.inFlightEachSecond.slice(Math.ceil(from / 1000), Math.floor(to / 1000) + 1),
+    grows: growsIn(record, [from, to], offered),
     ttftMs: samples.map((sample) => latencyOf(sample, "ttft") ?? Infinity),
     censoredShare:
       samples.filter((sample) => sample.kind === "censored").length / Math.max(1, samples.length),

@@ -42,6 +42,8 @@ export interface Judged {
   readonly fellBehind: boolean;
   /** More and more of them were under way, or they were too few to tell: those after them may wait longer. */
   readonly stillFills: boolean;
+  /** It began with more under way than it keeps, and fewer and fewer were: those after them may wait less. */
+  readonly stillEmpties: boolean;
   /** Between them on average as planned; `null` where that is not known, because answers decide when the next ones come. */
   readonly meanGapMs: number | null;
 }
@@ -68,8 +70,9 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
   const [against, inFavour] = [bounds(LOOK_CONFIDENCE, effectWithin), bounds(confidence, effect)];
   const isLong = correlation <= CORRELATION_MAX;
   const isFailing =
-    (fellBehind && share > shareAllowed) ||
-    (against.lower > shareAllowed && against.n >= Math.min(EFFECTIVE_MIN_FAIL, n));
+    !judged.stillEmpties &&
+    ((fellBehind && share > shareAllowed) ||
+      (against.lower > shareAllowed && against.n >= Math.min(EFFECTIVE_MIN_FAIL, n)));
   const isCounted =
     isLong && inFavour.upper <= shareAllowed && inFavour.n >= Math.min(EFFECTIVE_MIN_PASS, n);
   const isFar = violations === 0 && staysBelowOne(ratios, confidence);

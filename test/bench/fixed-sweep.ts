@@ -3,7 +3,7 @@ import type { Shape } from "../../load/prompts/shape.ts";
 import type { Verdict } from "../../load/results/point.ts";
 import { type Objective, readObjective } from "../../load/sweep/objective.ts";
 import type { PointTask } from "../../load/sweep/plan.ts";
-import { courseOf } from "../../load/sweep/point-phases.ts";
+import { courseOf } from "../../load/sweep/course.ts";
 import { PointRecord } from "../../load/sweep/point-record.ts";
 import type { Sample } from "../../load/sweep/sample.ts";
 import { judge, SINGLE_CONFIDENCE } from "../../load/sweep/verdict.ts";
@@ -107,7 +107,7 @@ async function held(shape: Shape, ratePerSecond: number, seed: number): Promise<
     },
   });
   await pointVirtually(clock, looked, { load, shape, seed, stop: { ...stop, inFlightMax: 5_000 } });
-  const task = { load, stop: { passStays: 0 } } as PointTask;
+  const task = { load, cohort: null, stop: { passStays: 0 } } as PointTask;
   return { task, record, samples: samples.toSorted((a, b) => a.plannedMs - b.plannedMs) };
 }
 

@@ -1,7 +1,7 @@
 import type { VirtualClock } from "../../engines/virtual-clock.ts";
 import { noHealth } from "../../load/generator/health.ts";
 import { plainWorkload } from "../../load/prompts/workload.ts";
-import type { Shape } from "../../load/prompts/shape.ts";
+import { agedShape, type Shape } from "../../load/prompts/shape.ts";
 import type { Point } from "../../load/results/point.ts";
 import type { SweepSummary } from "../../load/results/summary.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
@@ -16,7 +16,9 @@ import { runVirtually } from "./virtual-run.ts";
 /** Prompts without text: a scripted engine reads none. */
 export function emptyPrompts({ inputTokens, outputTokens }: Shape): Prompts {
   const prompt = { route: "chat", body: {}, inputTokens, outputTokens, session: null } as const;
-  return { next: () => prompt };
+  return {
+    next: (_random, _index, age = 0) => ({ ...prompt, ...agedShape(prompt, age) }),
+  };
 }
 
 /** Holds one level of a scripted engine in virtual time. */
@@ -42,6 +44,7 @@ export async function pointVirtually(
         stage: "envelope",
         load,
         repeat: 0,
+        cohort: null,
         stop: {
           settleMsMin: 1_000,
           windowMsMin: 20_000,

@@ -23,7 +23,7 @@ const STAYS = 3;
 /** Above this share of the highest throughput a rate passes only when it is held to decide. */
 const NEAR_LIMIT = 0.91;
 /** Levels that are held whatever they take. */
-const LEVELS_MIN = 3;
+const LEVELS_MIN = 2;
 /** Part of the budget that is left to the search for capacities. */
 const SEARCH_SHARE = 0.4;
 const SEARCHING: readonly StageName[] = ["envelope", "refine", "repeat"];
@@ -133,9 +133,18 @@ function at(state: ShapeState, about: Level & { readonly repeat: number }): Poin
         Math.min(windowMsMax, isOverload ? wantedMs * OVERLOAD_LENGTH : wantedMs),
       ),
       requests,
+      ...(isLast(state, ratePerSecond) ? { decide: state.plan.objectives, windowMsMax } : {}),
       ...(fraction > NEAR_LIMIT ? { passStays: Infinity } : {}),
     },
   });
+}
+
+/** The search starts from it: it is worth being held until it is decided. */
+function isLast(state: ShapeState, ratePerSecond: number): boolean {
+  const { rates, preset } = state.plan;
+  const highest = preset.envelope.findLast((fraction) => fraction <= NEAR_LIMIT) ?? 0;
+  const last = rounded(highest * (mostOf(state)?.ratePerSecond ?? 0));
+  return searches(state) && rates.length === 0 && ratePerSecond === last;
 }
 
 function saturatedInARow({ points }: ShapeState, repeat: number): boolean {

@@ -1,17 +1,16 @@
 import type { Point } from "../../results/point.ts";
 import type { PointTask } from "../plan.ts";
+import type { Preset } from "../presets.ts";
 import {
+  gains,
   hasPoint,
   isOverBudget,
   levelsOf,
   mostOf,
   type ShapeState,
   taskOf,
-  throughputOf,
 } from "../shape-state.ts";
 
-/** A level must bring this much more throughput, or the engine is full. */
-const GAIN_MIN = 1.05;
 /** A wait this many times that of the level below, without gain, needs no second look. */
 const TTFT_FACTOR_MAX = 4;
 const FAILED_SHARE_MAX = 0.02;
@@ -25,17 +24,19 @@ export function ladder(state: ShapeState): PointTask | null {
   if (rates.length > 0) return null;
   const { factor, concurrencyMax, impatient } = preset.ladder;
   const levels = levelsOf(state).filter(({ stage }) => stage !== "flood");
-  const regular = levels.filter(isRung(factor));
+  const regular = levels.filter(isRung(preset.ladder));
   const top = regular.at(-1);
   if (top === undefined || isOverBudget(state)) return null;
-  const next = (top.concurrency ?? 1) * factor;
-  if (!isFull(regular, impatient) && next <= concurrencyMax) return level(state, next);
+  const highest = top.concurrency ?? 1;
+  if (!isFull(regular, impatient) && highest < concurrencyMax) {
+    return level(state, Math.min(highest * factor, concurrencyMax));
+  }
   const plateau = Math.ceil((mostOf(state)?.concurrency ?? 1) * PLATEAU_FACTOR);
   const isWanted =
     !impatient &&
     regular.length === levels.length &&
     plateau <= concurrencyMax &&
-    (top.concurrency ?? 1) < plateau;
+    highest < plateau;
   if (isWanted && !levels.some(({ concurrency }) => concurrency === plateau)) {
     return level(state, plateau);
   }
@@ -43,8 +44,9 @@ export function ladder(state: ShapeState): PointTask | null {
 }
 
 /** Tells the ladder's own levels from the one that makes sure of the plateau. */
-function isRung(factor: number): (point: Point) => boolean {
-  return ({ concurrency }) => Number.isInteger(rungOf(concurrency ?? 1, factor));
+function isRung({ factor, concurrencyMax }: Preset["ladder"]): (point: Point) => boolean {
+  return ({ concurrency }) =>
+    concurrency === concurrencyMax || Number.isInteger(rungOf(concurrency ?? 1, factor));
 }
 
 function rungOf(concurrency: number, factor: number): number {
@@ -94,8 +96,4 @@ function isFull(levels: readonly Point[], impatient: boolean): boolean {
     return true;
   const third = levels.at(-3);
   return third !== undefined && !gains(third, beforeLast);
-}
-
-function gains(before: Point, after: Point): boolean {
-  return throughputOf(after) >= GAIN_MIN * throughputOf(before);
 }

@@ -2,6 +2,7 @@ import type { Objective } from "../objective.ts";
 import type { PointTask } from "../plan.ts";
 import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
 import {
+  cohortAt,
   isOverBudget,
   mostOf,
   rounded,
@@ -15,6 +16,8 @@ import {
 const OPEN_ENDS_MAX = 2;
 /** A rate that is to fail lies at least so much above the highest throughput. */
 const BEYOND = 1.02;
+/** An engine that begins full shows it so much above. */
+const BEYOND_FULL = 1.05;
 /** Of the users that fill an engine, how many must have piled up on top before that shows. */
 const FILL = 2 / 3;
 /** A rate that is new but closer to a known one than this would teach nothing. */
@@ -28,10 +31,13 @@ const NEAR = 1.01;
 const FIRST_LOOK = 8;
 /** Nor before so many stays: with how many requests share the engine changes only as they come and go. */
 const STAYS_MIN = 3;
+/** Where it begins with a cohort they are as many from the start. */
+const STAYS_MIN_COHORT = 1;
 /** A window that may not be so many times the shortest one decides hardly anything, and costs what a curve's level does. */
 const WORTH_WHILE = 2;
-/** Stays that go by before a window, after it, and around that of the closing point. */
+/** Stays that go by before a window, after it, and around that of the closing point; and with a cohort. */
 const STAYS_AROUND = 6;
+const STAYS_AROUND_COHORT = 4;
 /** From a rate that stayed open the next one is at least so far. */
 const PAST_OPEN = 1.004;
 
@@ -61,14 +67,16 @@ function nextRate(state: ShapeState, objective: Objective): number | null {
 
 /**
  * How far above the highest throughput a rate is looked for that fails. What an engine cannot carry piles up, and shows once
- * it is about as much as filled it: near the top that takes longer than a window has.
+ * it is about as much as filled it: near the top that takes longer than a window has, unless it begins full.
  */
 function beyondOf(state: ShapeState): number {
   const { window, refine } = state.plan.preset;
   const top = mostOf(state);
   if (top === null) return BEYOND;
   const within = (window.windowMsMax * refine.extend) / 1000;
-  return Math.max(BEYOND, 1 + (FILL * top.concurrency) / (top.ratePerSecond * within));
+  const beyond = 1 + (FILL * top.concurrency) / (top.ratePerSecond * within);
+  const isFull = cohortAt(state, BEYOND_FULL * top.ratePerSecond) !== null;
+  return Math.max(BEYOND, isFull ? Math.min(beyond, BEYOND_FULL) : beyond);
 }
 
 /** What a search for a capacity goes by. */
@@ -145,12 +153,15 @@ function probe(state: ShapeState, objective: Objective, ratePerSecond: number): 
   const repeat = state.points.filter(({ pointId }) => pointId.split("#")[0] === name).length;
   // What is left, but for the closing point.
   const stayMs = stayMsAt(state, rate);
-  const aroundMs = 2 * preset.window.windowMsMin + STAYS_AROUND * stayMs;
+  const hasCohort = cohortAt(state, rate) !== null;
+  const around = hasCohort ? STAYS_AROUND_COHORT : STAYS_AROUND;
+  const aroundMs = 2 * preset.window.windowMsMin + around * stayMs;
   const leftMs = preset.budgetMs - spentMs(state.points) - aroundMs;
   const { windowMsMin, windowMsMax, requests } = preset.window;
   const longestMs = Math.min(windowMsMax * preset.refine.extend, leftMs);
   if (longestMs < WORTH_WHILE * windowMsMin) return null;
-  const firstMs = Math.max(windowMsMin, longestMs / FIRST_LOOK, STAYS_MIN * stayMs);
+  const stays = hasCohort ? STAYS_MIN_COHORT : STAYS_MIN;
+  const firstMs = Math.max(windowMsMin, longestMs / FIRST_LOOK, stays * stayMs);
   return taskOf(state, {
     name: repeat === 0 ? name : `${name}#${repeat + 1}`,
     stage: "refine",

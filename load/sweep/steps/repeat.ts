@@ -1,6 +1,6 @@
 import type { Point } from "../../results/point.ts";
 import type { PointTask } from "../plan.ts";
-import { type ShapeState, taskOf } from "../shape-state.ts";
+import { isOverBudget, type ShapeState, taskOf } from "../shape-state.ts";
 
 /** Of the envelope's rates the one nearest this share of the highest is held again at the end. */
 export const REPEATED_FRACTION = 0.5;
@@ -13,6 +13,7 @@ export function repeat(state: ShapeState): PointTask | null {
   const first = repeatedOf(points);
   if (first === null || points.some(({ stage }) => stage === "repeat")) return null;
   if (plan.preset.envelope.length < 2 || plan.rates.length > 0) return null;
+  if (isOverBudget(state)) return null;
   const { windowMsMin, windowMsMax, requests } = plan.preset.window;
   const { arrivals, cv } = plan;
   return taskOf(state, {
