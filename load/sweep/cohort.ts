@@ -1,3 +1,6 @@
+import type { Point } from "../results/point.ts";
+import { gains, levelsOf, mostOf, type ShapeState, throughputOf } from "./shape-state.ts";
+
 /**
  * A full engine fills slowly: near its highest throughput it takes minutes until as many requests are under way as a rate
  * keeps under way for good. So an open loop begins with that many, of all ages: what is already behind one of age 0.4 is
@@ -49,4 +52,44 @@ export function arrivalsOf({ count, stayMs }: Cohort): readonly Arrival[] {
   });
   const fresh = young.map((ageMs) => ({ atMs: rampMs - ageMs, age: 0 }));
   return [...aged, ...fresh].sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Fewer under way are there by themselves before the window opens. */
+const COHORT_MIN = 8;
+/**
+ * At most as many as made the highest throughput; clearly above it as many as the ladder has held, and more where those
+ * still gained. An engine that is to be shown full has to be full, one that may yet carry the rate must not be buried.
+ */
+const CLEARLY_ABOVE = 1.02;
+
+/**
+ * Requests under way at a rate for good, by Little's law: the stay grows in a line from one closed-loop level to the next,
+ * or as it did between the two below, whichever makes fewer: to begin with too few only takes longer.
+ */
+export function cohortAt(state: ShapeState, ratePerSecond: number): Cohort | null {
+  const levels = levelsOf(state).filter((point) => throughputOf(point) > 0);
+  const found = levels.findIndex((point) => throughputOf(point) >= ratePerSecond);
+  const above = found === -1 ? levels.length : found;
+  if (above === 0) return null;
+  const pairs = [levels.slice(above - 1, above + 1), levels.slice(Math.max(0, above - 2), above)];
+  const guesses = pairs.map(([low, high]) => meeting(low, high, ratePerSecond));
+  const most = mostOf(state);
+  const isAbove = ratePerSecond > CLEARLY_ABOVE * (most?.ratePerSecond ?? 0);
+  const [before, last] = [levels.at(-2), levels.at(-1)];
+  const isFull = before !== undefined && last !== undefined && !gains(before, last);
+  const { overfill = 1 } = state.plan.preset.ladder;
+  const highest = (isFull ? 1 : overfill) * (last?.concurrency ?? 0);
+  const count = Math.floor(Math.min(isAbove ? highest : (most?.concurrency ?? 0), ...guesses));
+  return count < COHORT_MIN ? null : { count, stayMs: (count * 1000) / ratePerSecond };
+}
+
+/** Where the line of stays through two levels meets the rate; `Infinity` where it never does. */
+function meeting(low: Point | undefined, high: Point | undefined, ratePerSecond: number): number {
+  if (low === undefined || high === undefined) return Infinity;
+  const [fewer, more] = [low.concurrency ?? 0, high.concurrency ?? 0];
+  const [short, long] = [fewer / throughputOf(low), more / throughputOf(high)];
+  const slope = (long - short) / (more - fewer);
+  const part = 1 - ratePerSecond * slope;
+  const count = (ratePerSecond * (short - slope * fewer)) / part;
+  return part > 0 && count > 0 ? count : Infinity;
 }

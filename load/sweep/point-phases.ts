@@ -4,10 +4,10 @@ import { ascending, percentile } from "../statistics/percentile.ts";
 import { rampMsOf } from "./cohort.ts";
 import { courseOf } from "./course.ts";
 import type { PointTask } from "./plan.ts";
-import { BIN_MS, binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
+import { BIN_MS, binsBetween, type PointRecord } from "./point-record.ts";
 import type { Sample } from "./sample.ts";
 import { isStable } from "./stable.ts";
-import { isHopeless, judge, type Judged, LOOK_CONFIDENCE } from "./verdict.ts";
+import { isHopeless, judge, LOOK_CONFIDENCE } from "./verdict.ts";
 
 /** What the stage is to do after a look. */
 export type PhaseStep = "go-on" | "stop-sending" | "cut";

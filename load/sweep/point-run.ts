@@ -83,8 +83,7 @@ export async function runPoint(options: PointRunOptions): Promise<Point | null> 
   const report = await runStage({
     target,
     pacer: pacerOf(task, first, seed),
-    prompt: (random, index) =>
-      prompts.next(random, index, first[index]?.age),
+    prompt: (random, index) => prompts.next(random, index, first[index]?.age),
     clock,
     random: forkRandom(seed, `${task.pointId}/prompts`),
     label: `${runId}/${task.pointId}`,

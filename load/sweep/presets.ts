@@ -22,6 +22,8 @@ export interface Preset {
     readonly windowMsMax: number;
     /** After the ladder one level far beyond it, 0 for none. */
     readonly flood: number;
+    /** An open loop may begin with so many times what the highest level held, to fill an engine that was not; 1 when absent. */
+    readonly overfill?: number;
     /** Stops at the first level that gains nothing, rather than at the second. */
     readonly impatient: boolean;
   };
@@ -75,6 +77,7 @@ export const presets = {
     ladder: {
       factor: 4,
       concurrencyMax: 512,
+      overfill: 1.5,
       windowMsMin: 8_000,
       windowMsMax: 12_000,
       flood: 0,
@@ -95,6 +98,7 @@ export const presets = {
     ladder: {
       factor: 2,
       concurrencyMax: 512,
+      overfill: 1.5,
       windowMsMin: 12_000,
       windowMsMax: 20_000,
       flood: 0,
@@ -114,6 +118,7 @@ export const presets = {
     ladder: {
       factor: 2,
       concurrencyMax: 1024,
+      overfill: 1.5,
       windowMsMin: 30_000,
       windowMsMax: 120_000,
       flood: 0,

@@ -1,7 +1,6 @@
 import type { Point } from "../results/point.ts";
 import type { Workload } from "../prompts/workload.ts";
-import type { Cohort } from "./cohort.ts";
-import type { Load, PointTask, StopRule, SweepPlan } from "./plan.ts";
+import type { SweepPlan } from "./plan.ts";
 
 /** Where the sweep of one workload stands: its plan and the points it has, nothing else. Every step is decided from it. */
 export interface ShapeState {
@@ -90,108 +89,4 @@ export function isOverBudget({ plan, points }: ShapeState): boolean {
 
 export function hasPoint({ points }: ShapeState, pointId: string): boolean {
   return points.some((point) => point.pointId === pointId);
-}
-
-/** Settling takes at least so long, and two requests' stay; a level of a minute-long sweep less. */
-const SETTLE_MS_MIN = 5_000;
-const SETTLE_STAYS = 2;
-const SETTLE_SHARE_MAX = 1 / 3;
-/** More than this many times the best concurrency at once, and an open loop is over-saturated. */
-const IN_FLIGHT_FACTOR = 4;
-const IN_FLIGHT_MIN = 64;
-const PRECISION = 0.05;
-/**
- * Just above what an engine carries it takes minutes to fill, and until then looks like one that never will. A rate this
- * close to the highest throughput of a closed loop passes only in a window so many stays long.
- */
-const NEAR_TOP = 0.98;
-const PASS_STAYS = 20;
-
-/** A task of this workload; its rule is filled in from the preset but for what `stop` says. */
-export function taskOf(
-  state: ShapeState,
-  about: Pick<PointTask, "stage" | "load"> & {
-    readonly stop: Pick<StopRule, "windowMsMin" | "windowMsMax" | "requests"> & Partial<StopRule>;
-    readonly repeat?: number;
-    readonly name?: string;
-  },
-): PointTask {
-  const { stage, load, stop, repeat = 0 } = about;
-  const { workload } = state;
-  const aloneMs = aloneOf(state)?.e2eMs ?? 0;
-  const settleMs = Math.max(SETTLE_STAYS * aloneMs, SETTLE_MS_MIN);
-  const suffix = repeat === 0 ? "" : `#${repeat + 1}`;
-  return {
-    pointId: about.name ?? `${workload.name}/${stage}-${loadName(load)}${suffix}`,
-    shape: workload.name,
-    stage,
-    load,
-    repeat,
-    cohort: load.mode === "open" ? cohortAt(state, load.ratePerSecond) : null,
-    stop: {
-      settleMsMin: Math.min(settleMs, stop.windowMsMax * SETTLE_SHARE_MAX),
-      precision: PRECISION,
-      decide: [],
-      untilStable: false,
-      passStays: isNearTop(state, load) ? PASS_STAYS : 0,
-      inFlightMax: Math.max(IN_FLIGHT_MIN, IN_FLIGHT_FACTOR * (mostOf(state)?.concurrency ?? 0)),
-      ...stop,
-    },
-  };
-}
-
-/** Fewer under way are there by themselves before the window opens. */
-const COHORT_MIN = 8;
-/**
- * At most as many as made the highest throughput; clearly above it as many as the ladder has held, and half as many again
- * where those still gained. An engine that is to be shown full has to be full, one that may yet carry the rate must not
- * be buried.
- */
-const CLEARLY_ABOVE = 1.02;
-const BEYOND_LADDER = 1.5;
-
-/**
- * Requests under way at a rate for good, by Little's law: the stay grows in a line from one closed-loop level to the next,
- * or as it did between the two below, whichever makes fewer: to begin with too few only takes longer.
- */
-export function cohortAt(state: ShapeState, ratePerSecond: number): Cohort | null {
-  const levels = levelsOf(state).filter((point) => throughputOf(point) > 0);
-  const found = levels.findIndex((point) => throughputOf(point) >= ratePerSecond);
-  const above = found === -1 ? levels.length : found;
-  if (above === 0) return null;
-  const pairs = [levels.slice(above - 1, above + 1), levels.slice(Math.max(0, above - 2), above)];
-  const guesses = pairs.map(([low, high]) => meeting(low, high, ratePerSecond));
-  const most = mostOf(state);
-  const isAbove = ratePerSecond > CLEARLY_ABOVE * (most?.ratePerSecond ?? 0);
-  const [before, last] = [levels.at(-2), levels.at(-1)];
-  const isFull = before !== undefined && last !== undefined && !gains(before, last);
-  const highest = (isFull ? 1 : BEYOND_LADDER) * (last?.concurrency ?? 0);
-  const count = Math.floor(Math.min(isAbove ? highest : (most?.concurrency ?? 0), ...guesses));
-  return count < COHORT_MIN ? null : { count, stayMs: (count * 1000) / ratePerSecond };
-}
-
-/** Where the line of stays through two levels meets the rate; `Infinity` where it never does. */
-function meeting(low: Point | undefined, high: Point | undefined, ratePerSecond: number): number {
-  if (low === undefined || high === undefined) return Infinity;
-  const [fewer, more] = [low.concurrency ?? 0, high.concurrency ?? 0];
-  const [short, long] = [fewer / throughputOf(low), more / throughputOf(high)];
-  const slope = (long - short) / (more - fewer);
-  const part = 1 - ratePerSecond * slope;
-  const count = (ratePerSecond * (short - slope * fewer)) / part;
-  return part > 0 && count > 0 ? count : Infinity;
-}
-
-function isNearTop(state: ShapeState, load: Load): boolean {
-  const top = mostOf(state)?.ratePerSecond;
-  return load.mode === "open" && top !== undefined && load.ratePerSecond > NEAR_TOP * top;
-}
-
-/** `c8`, `r6.41`. */
-export function loadName(load: Load): string {
-  return load.mode === "closed" ? `c${load.concurrency}` : `r${rounded(load.ratePerSecond)}`;
-}
-
-/** Four digits: enough to tell levels apart, few enough to read, and the same on every machine. */
-export function rounded(ratePerSecond: number): number {
-  return Number(ratePerSecond.toPrecision(4));
 }

@@ -214,6 +214,7 @@ function withinCap(preset: Preset, max: number): Preset {
       ...ladder,
       concurrencyMax: Math.min(ladder.concurrencyMax, max),
       flood: ladder.flood > max ? 0 : ladder.flood,
+      overfill: 1,
     },
   };
 }

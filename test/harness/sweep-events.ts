@@ -45,7 +45,15 @@ export function pointStarted(
     passStays: 0,
     inFlightMax: 1_000,
   };
-  const task = { pointId: "p", shape: "1024x128", stage: "ladder", load, repeat: 0, cohort: null, stop } as const;
+  const task = {
+    pointId: "p",
+    shape: "1024x128",
+    stage: "ladder",
+    load,
+    repeat: 0,
+    cohort: null,
+    stop,
+  } as const;
   return { kind: "point-started", atMs, task, remainingMs: 60_000 };
 }
 

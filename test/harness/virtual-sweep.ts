@@ -4,6 +4,7 @@ import { plainWorkload } from "../../load/prompts/workload.ts";
 import { agedShape, type Shape } from "../../load/prompts/shape.ts";
 import type { Point } from "../../load/results/point.ts";
 import type { SweepSummary } from "../../load/results/summary.ts";
+import type { Cohort } from "../../load/sweep/cohort.ts";
 import type { SweepEvent } from "../../load/sweep/events.ts";
 import { readObjective } from "../../load/sweep/objective.ts";
 import type { Load, SweepPlan, StopRule } from "../../load/sweep/plan.ts";
@@ -28,6 +29,7 @@ export async function pointVirtually(
   options: {
     readonly load: Load;
     readonly shape?: Shape;
+    readonly cohort?: Cohort | null;
     readonly stop?: Partial<StopRule>;
     readonly objectives?: readonly string[];
     readonly seed?: number;
@@ -44,7 +46,7 @@ export async function pointVirtually(
         stage: "envelope",
         load,
         repeat: 0,
-        cohort: null,
+        cohort: options.cohort ?? null,
         stop: {
           settleMsMin: 1_000,
           windowMsMin: 20_000,

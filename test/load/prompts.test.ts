@@ -83,6 +83,20 @@ describe("prompts of token ids", () => {
     expect(new Set(sent.map((ids) => ids.slice(0, 16).join())).size).toBe(200);
   });
 
+  test("of some age hold what is behind them, and ask for the rest", () => {
+    const prompts = workloadPrompts(
+      plainWorkload({ inputTokens: 64, outputTokens: 40 }),
+      material,
+      {
+        seed: 1,
+        rows: [],
+      },
+    );
+    const aged = prompts.next(seededRandom(1), 0, 0.5);
+    expect(aged).toMatchObject({ inputTokens: 84, outputTokens: 20 });
+    expect(idsOf(aged.body)).toHaveLength(83);
+  });
+
   test("share on purpose what the workload says, and no more", () => {
     const workload = { ...plainWorkload({ inputTokens: 101, outputTokens: 1 }), prefixShare: 0.5 };
     const prompts = workloadPrompts({ ...workload, prefixes: 2 }, material, { seed: 1, rows: [] });

@@ -6,12 +6,11 @@ import {
   hasPoint,
   isOverBudget,
   mostOf,
-  rounded,
   type ShapeState,
   spentMs,
   stayMsAt,
-  taskOf,
 } from "../shape-state.ts";
+import { rounded, taskOf } from "../task.ts";
 import { REPEATED_FRACTION } from "./repeat.ts";
 
 /** A rate this far below what one user alone makes shows nothing that the lone request has not shown. */

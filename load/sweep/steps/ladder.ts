@@ -8,8 +8,8 @@ import {
   levelsOf,
   mostOf,
   type ShapeState,
-  taskOf,
 } from "../shape-state.ts";
+import { taskOf } from "../task.ts";
 
 /** A wait this many times that of the level below, without gain, needs no second look. */
 const TTFT_FACTOR_MAX = 4;

@@ -1,5 +1,6 @@
 import type { PointTask } from "../plan.ts";
-import { type ShapeState, taskOf } from "../shape-state.ts";
+import { type ShapeState } from "../shape-state.ts";
+import { taskOf } from "../task.ts";
 
 /** One request at a time: the lowest latency there is, and the yardstick for every wait after it. */
 export function minimum(state: ShapeState): PointTask | null {

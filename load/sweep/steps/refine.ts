@@ -1,16 +1,9 @@
 import type { Objective } from "../objective.ts";
 import type { PointTask } from "../plan.ts";
 import { bracketOf, likelyCapacity, type Tried, triedOf } from "../bracket.ts";
-import {
-  cohortAt,
-  isOverBudget,
-  mostOf,
-  rounded,
-  type ShapeState,
-  spentMs,
-  stayMsAt,
-  taskOf,
-} from "../shape-state.ts";
+import { cohortAt } from "../cohort.ts";
+import { isOverBudget, mostOf, type ShapeState, spentMs, stayMsAt } from "../shape-state.ts";
+import { rounded, taskOf } from "../task.ts";
 
 /** An end that stays open is tried this many times, each a step further out. */
 const OPEN_ENDS_MAX = 2;

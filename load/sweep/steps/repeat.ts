@@ -1,6 +1,7 @@
 import type { Point } from "../../results/point.ts";
 import type { PointTask } from "../plan.ts";
-import { isOverBudget, type ShapeState, taskOf } from "../shape-state.ts";
+import { isOverBudget, type ShapeState } from "../shape-state.ts";
+import { taskOf } from "../task.ts";
 
 /** Of the envelope's rates the one nearest this share of the highest is held again at the end. */
 export const REPEATED_FRACTION = 0.5;

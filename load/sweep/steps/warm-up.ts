@@ -1,5 +1,6 @@
 import type { PointTask } from "../plan.ts";
-import { type ShapeState, taskOf } from "../shape-state.ts";
+import { type ShapeState } from "../shape-state.ts";
+import { taskOf } from "../task.ts";
 
 /** A few users, then some more, until latencies stop moving: caches, graphs and clocks of a cold engine. Never a result. */
 export function warmUp(state: ShapeState): PointTask | null {
