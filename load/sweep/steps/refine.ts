@@ -28,6 +28,8 @@ const STAYS_MIN = 3;
 const STAYS_MIN_COHORT = 1;
 /** A window that may not be so many times the shortest one decides hardly anything, and costs what a curve's level does. */
 const WORTH_WHILE = 2;
+/** Points at which the generator was the limit show nothing of the engine: after so many the search gives up. */
+const INVALID_MAX = 2;
 /** Stays that go by before a window, after it, and around that of the closing point; and with a cohort. */
 const STAYS_AROUND = 6;
 const STAYS_AROUND_COHORT = 4;
@@ -38,7 +40,9 @@ const PAST_OPEN = 1.004;
 export function refine(state: ShapeState): PointTask | null {
   const { plan, points } = state;
   if (plan.rates.length > 0 || plan.concurrencies.length > 0) return null;
-  const done = points.filter(({ stage }) => stage === "refine").length;
+  const probes = points.filter(({ stage }) => stage === "refine");
+  const done = probes.length;
+  if (probes.filter(({ valid }) => !valid).length >= INVALID_MAX) return null;
   if (done >= plan.preset.refine.probes * plan.objectives.length || isOverBudget(state))
     return null;
   for (const objective of plan.objectives) {

@@ -91,6 +91,22 @@ describe("the capacity of an M/D/1 queue", () => {
   });
 });
 
+test("a search in which the generator is the limit gives up: pressing on shows nothing of the engine", async () => {
+  const clock = new VirtualClock();
+  let [cpuShare, invalid] = [0, 0];
+  const health = { begin: () => {}, read: () => ({ loopDelayP99Ms: 0, cpuShare }) };
+  await sweepVirtually(clock, new ScriptedEngine({ clock, serviceMs: SERVICE_MS }), {
+    preset: preset(1.05),
+    objectives: ["ttft_p50<=50ms", "ttft_p95<=100ms"],
+    options: { health },
+    onEvent: (event) => {
+      if (event.kind === "point-started") cpuShare = event.task.stage === "refine" ? 0.99 : 0.1;
+      if (event.kind === "point-finished" && !event.point.valid) invalid++;
+    },
+  });
+  expect(invalid).toBe(2);
+});
+
 test("a minute, five and twenty are what presets take: the sweep ends within its budget and a point", async () => {
   for (const [name, minutes] of [
     ["smoke", 1],
