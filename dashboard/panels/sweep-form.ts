@@ -4,6 +4,7 @@ import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
 import { grouped } from "../format.ts";
 import { ApiError, ask } from "../state/api.ts";
+import { sweepCurl } from "../state/sweep-curl.ts";
 import { panelStyles } from "../styles/panel.ts";
 
 /** How long one shape takes with each preset, as `pitot sweep --help` says. */
@@ -192,7 +193,7 @@ export class SweepForm extends LitElement {
       ${this.problem === null ? nothing : html`<p class="bad all" role="alert">${this.problem}</p>`}
       <details class="all">
         <summary>the same as a request</summary>
-        <pre>${this.#curl()}</pre>
+        <pre>${sweepCurl(this.request)}</pre>
       </details>
       <div class="all">
         <button type="submit" ?disabled=${this.busy || request.replica === ""}>
@@ -231,10 +232,11 @@ export class SweepForm extends LitElement {
     const others = [...store.replicas.values()].filter(
       ({ id, state }) => id !== view.id && state === "up",
     ).length;
-    const now = `${grouped(view.inFlight)} in flight on ${view.id} now.`;
+    const isIdle = view.inFlight === 0;
+    const now = `${isIdle ? "None" : grouped(view.inFlight)} in flight on ${view.id} now.`;
     return this.request.traffic === "beside"
-      ? `${now} They stay; the sweep ends by itself when their first tokens come late or a promise burns.`
-      : `${now} They finish, new ones go to the ${others} other replica${others === 1 ? "" : "s"}, and it comes back afterwards.`;
+      ? `${now} ${isIdle ? "Users stay on it" : "They stay"}; the sweep ends by itself when their first tokens come late or a promise burns.`
+      : `${now} ${isIdle ? "New ones" : "They finish, new ones"} go to the ${others} other replica${others === 1 ? "" : "s"}, and it comes back afterwards.`;
   }
 
   #confirmation(): TemplateResult | typeof nothing {
@@ -247,11 +249,6 @@ export class SweepForm extends LitElement {
         @change=${(event: Event) => this.#set("confirm", (event.target as HTMLInputElement).checked)}
       />I mean it: synthetic load may slow users of this replica</label
     >`;
-  }
-
-  #curl(): string {
-    const body = JSON.stringify(this.request).replaceAll("'", `'\\''`);
-    return `curl -X POST ${location.origin}/api/v1/sweeps -H 'content-type: application/json' -d '${body}'`;
   }
 
   #set(field: keyof SweepRequest, value: string | boolean | readonly string[]): void {

@@ -4,6 +4,7 @@ import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/figure-value.ts";
 import { age, duration, grouped, NOTHING, percent, significant } from "../format.ts";
 import { ask } from "../state/api.ts";
+import { sweepCurl } from "../state/sweep-curl.ts";
 import { spoken } from "../state/sweep-curve.ts";
 import { factStyles, panelStyles } from "../styles/panel.ts";
 import { SWEEP_STATES } from "./sweep-list.ts";
@@ -31,7 +32,7 @@ export class SweepStatus extends LitElement {
         accent-color: var(--synthetic);
       }
       dl {
-        grid-template-columns: repeat(auto-fill, minmax(180px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(220px, 1fr));
         margin-top: 10px;
       }
       dd {
@@ -99,7 +100,11 @@ export class SweepStatus extends LitElement {
               ${view.warnings.map((warning) => html`<li>${warning}</li>`)}
             </ul>`
       }
-      <pre aria-label="Command that repeats it">${view.command}</pre>`;
+      <pre aria-label="Command that repeats it">
+${
+  // A fit is on no flag: the proxy's command is a request, too, but it knows no address of its own.
+  view.request.fit === undefined ? view.command : sweepCurl(view.request)
+}</pre>`;
   }
 
   #progress(view: SweepView): TemplateResult {

@@ -3,6 +3,7 @@ import { estimateMs } from "../../load/sweep/estimate.ts";
 import type { PointTask } from "../../load/sweep/plan.ts";
 import type { Point } from "../../load/results/point.ts";
 import type { Capacity, ShapeSummary, Subject, SweepSummary } from "../../load/results/summary.ts";
+import { commandOf } from "./sweep-command.ts";
 import type { SweepOrder } from "./sweep-order.ts";
 import type {
   CoTraffic,
@@ -10,7 +11,6 @@ import type {
   OverallDifference,
   PathDifference,
   SweepPoint,
-  SweepRequest,
   SweepRow,
   SweepState,
   SweepView,
@@ -81,7 +81,9 @@ export class SweepBook {
         this.#progress = null;
         const spanMs = event.atMs - point.startedMs;
         this.#finished.push({ point, coTraffic: beside(spanMs), difference: null });
-        for (const warning of point.warnings) this.warn(`${point.pointId}: ${warning}`);
+        // A warm-up is part of no result, so what is to be known of it is in its row and nowhere else.
+        if (point.stage !== "warm-up")
+          for (const warning of point.warnings) this.warn(`${point.pointId}: ${warning}`);
         return;
       }
       case "capacity":
@@ -170,36 +172,4 @@ export class SweepBook {
       summary: this.summary,
     };
   }
-}
-
-/** The command line that asks for the same again. */
-export function commandOf(request: SweepRequest): string {
-  const words = ["pitot sweep --replica", quoted(request.replica)];
-  const flag = (name: string, value: string | number | undefined): void => {
-    if (value !== undefined) words.push(`--${name}`, quoted(String(value)));
-  };
-  flag("model", request.model);
-  for (const shape of request.shapes ?? [])
-    flag(/^\d+[x/]\d+$/.test(shape) ? "shape" : "shapes", shape);
-  flag("preset", request.preset);
-  for (const objective of request.objectives ?? []) flag("objective", objective);
-  flag("path", request.path);
-  flag("traffic", request.traffic);
-  flag("share", request.limits?.share);
-  flag("tokens", request.limits?.tokens);
-  flag("minutes", request.limits?.minutes);
-  flag(
-    "guard-ttft",
-    request.guards?.ttftP95Ms === undefined ? undefined : `${request.guards.ttftP95Ms}ms`,
-  );
-  flag("guard-burn", request.guards?.burnRate);
-  flag("guard-in-flight", request.guards?.inFlight);
-  flag("seed", request.seed);
-  if (request.confirm === true) words.push("--confirm");
-  if (request.force === true) words.push("--force");
-  return words.join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w./:@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

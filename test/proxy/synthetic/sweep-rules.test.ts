@@ -85,8 +85,13 @@ describe("under the rules of its proxy", () => {
       cachedShare: 0.25,
       arrivalCv: 3,
     };
-    const id = await sweeps.start({ ...asked, shapes: ["my-traffic"], fit });
-    const { plan } = await sweeps.get(id);
+    const id = await sweeps.start({ ...asked, shapes: ["my-traffic"], fit, leaseSeconds: 600 });
+    const { plan, command } = await sweeps.get(id);
+    // No flag holds a fit: what gives it again is the request.
+    const [, body] = /^curl -X POST http\S+\/api\/v1\/sweeps -H '[^']+' -d '(.+)'$/.exec(command)!;
+    const again = JSON.parse(body!) as SweepRequest;
+    expect(again).toMatchObject({ ...asked, shapes: ["my-traffic"], fit });
+    expect(again).not.toHaveProperty("leaseSeconds");
     expect(plan).toMatchObject({
       arrivals: "gamma",
       cv: 3,
