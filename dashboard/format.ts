@@ -6,13 +6,19 @@ export const NOTHING = "—";
 /** Fewer samples than this and a percentile is shown dimmed. */
 export const SAMPLES_FEW = 20;
 
-const THIN = "\u2009";
+/** Narrow, and no place for a line to break. */
+const THIN = "\u202f";
 
 /** Milliseconds with three significant digits: ms below a second, s above. */
 export function duration(ms: number | null): string {
   if (ms === null) return NOTHING;
   if (ms >= 999.5) return `${significant(ms / 1000)}${THIN}s`;
   return `${significant(ms)}${THIN}ms`;
+}
+
+/** A bound as it was set: 300 ms, 1 s. */
+export function limit(ms: number): string {
+  return ms >= 1000 ? `${ms / 1000}${THIN}s` : `${ms}${THIN}ms`;
 }
 
 /** A number with three significant digits, thousands grouped. */

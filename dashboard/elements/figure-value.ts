@@ -1,9 +1,13 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { SAMPLES_FEW } from "../format.ts";
 
+/** Between a figure and its explanation, and between that and the edges of the window. */
+const GAP_PX = 6;
+
 /**
  * A number that explains itself: hovering or focusing it shows what it is, over which window, from how many samples, of
- * which traffic. With few samples it is dimmed.
+ * which traffic; below it, or above where there is no room, and never across an edge of the window. With few samples it is
+ * dimmed.
  */
 export class FigureValue extends LitElement {
   static override properties = {
@@ -41,8 +45,10 @@ export class FigureValue extends LitElement {
       z-index: 10;
       top: calc(100% + 6px);
       left: 0;
+      translate: var(--aside, 0);
+      box-sizing: border-box;
       width: max-content;
-      max-width: 260px;
+      max-width: min(282px, 100vw - 12px);
       padding: 8px 10px;
       border-radius: 8px;
       background: var(--raised);
@@ -52,6 +58,10 @@ export class FigureValue extends LitElement {
       text-align: left;
       white-space: normal;
       box-shadow: 0 6px 20px oklch(0 0 0 / 0.25);
+    }
+    [role="tooltip"].above {
+      top: auto;
+      bottom: calc(100% + 6px);
     }
     :host(:hover) [role="tooltip"],
     :host(:focus) [role="tooltip"] {
@@ -71,12 +81,26 @@ export class FigureValue extends LitElement {
     this.explains = "";
     this.n = undefined;
     this.percentile = false;
+    this.addEventListener("pointerenter", this.#place);
+    this.addEventListener("focus", this.#place);
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     if (!this.hasAttribute("tabindex")) this.tabIndex = 0;
   }
+
+  readonly #place = (): void => {
+    const box = this.renderRoot.querySelector<HTMLElement>("[role=tooltip]");
+    if (box === null) return;
+    const { left, top, bottom } = this.getBoundingClientRect();
+    const { clientWidth, clientHeight } = document.documentElement;
+    const { width, height } = box.getBoundingClientRect();
+    const beyond = Math.min(Math.max(0, left + width + GAP_PX - clientWidth), left - GAP_PX);
+    box.style.setProperty("--aside", `${-beyond / (this.currentCSSZoom ?? 1)}px`);
+    const needed = height + 2 * GAP_PX;
+    box.classList.toggle("above", bottom + needed > clientHeight && top > needed);
+  };
 
   protected override render(): TemplateResult {
     const few = this.percentile && this.n !== undefined && this.n < SAMPLES_FEW;

@@ -159,7 +159,8 @@ export class HeatMap extends LitElement {
     const pen = canvas?.getContext("2d") ?? null;
     if (canvas === null || pen === null) return;
     const { clientWidth: width, clientHeight: height } = canvas;
-    const scale = devicePixelRatio;
+    // A wall's larger type is a zoom, for which a canvas needs pixels of its own; older browsers blur there.
+    const scale = devicePixelRatio * (this.currentCSSZoom ?? 1);
     if (
       canvas.width !== Math.round(width * scale) ||
       canvas.height !== Math.round(height * scale)

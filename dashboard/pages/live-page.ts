@@ -16,8 +16,8 @@ const BELOW = html`<throughput-panel class="all"></throughput-panel>
   <goodput-bar class="all"></goodput-bar>
   <events-lane class="all"></events-lane>
   <replica-table class="all"></replica-table>
-  <in-flight-table class="half"></in-flight-table>
-  <recent-table class="half"></recent-table>`;
+  <in-flight-table class="narrow"></in-flight-table>
+  <recent-table class="wide"></recent-table>`;
 
 /** The wall page: is it slow, for whom, since when. */
 export class LivePage extends LitElement {

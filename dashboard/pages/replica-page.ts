@@ -18,6 +18,7 @@ export class ReplicaPage extends LitElement {
     factStyles,
     css`
       dl {
+        grid-template-columns: repeat(auto-fill, minmax(185px, 1fr));
         gap: 12px 20px;
         margin: 0;
         padding: 14px 16px;
@@ -46,10 +47,9 @@ export class ReplicaPage extends LitElement {
     const { store } = this.#live;
     const view = store.replicas.get(this.replica);
     const back = html`<a
-      href="/replicas"
-      @click=${(event: Event) => {
-        event.preventDefault();
-        this.#at.place.go("replicas");
+      href=${this.#at.place.href("replicas")}
+      @click=${(event: MouseEvent) => {
+        this.#at.place.follow(event, "replicas");
       }}
       >Replicas</a
     >`;

@@ -82,9 +82,8 @@ pitot sweep http://127.0.0.1:8000 --preset quick --shape 1024x128</pre>
     const back = html`<a
       href=${this.#at.place.href("sweeps")}
       style="color: var(--accent)"
-      @click=${(event: Event) => {
-        event.preventDefault();
-        this.#at.place.go("sweeps");
+      @click=${(event: MouseEvent) => {
+        this.#at.place.follow(event, "sweeps");
       }}
       >Sweeps</a
     >`;

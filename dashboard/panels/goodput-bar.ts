@@ -5,7 +5,7 @@ import type { OutcomesAnswer } from "../../proxy/telemetry/outcomes.ts";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { PollController } from "../controllers/poll-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
-import { duration, grouped, percent } from "../format.ts";
+import { grouped, limit, percent } from "../format.ts";
 import { figuresTable } from "../elements/figures-table.ts";
 import "../elements/panel-tools.ts";
 import { type ChartWindow, chartWindow, ticksIn } from "../state/chart-window.ts";
@@ -104,7 +104,7 @@ export class GoodputBar extends LitElement {
     const counts = PARTS.map(({ of }) => of(outcomes));
     const total = counts.reduce((sum, count) => sum + count, 0);
     const { ttftMs, tpotMs } = store.goodput;
-    const targets = `good: first token ≤ ${duration(ttftMs)} and TPOT ≤ ${duration(tpotMs)}`;
+    const targets = `good: first token ≤ ${limit(ttftMs)} and TPOT ≤ ${limit(tpotMs)}`;
     const window = shown.words;
     const words = PARTS.map(({ name }, at) => `${name} ${percent(share(counts[at], total))}`);
     const figures = (): Figures => figuresOf(counts, outcomes);

@@ -7,7 +7,7 @@ import { StoreController } from "../controllers/store-controller.ts";
 import "../elements/heat-map.ts";
 import "../elements/panel-tools.ts";
 import type { HeatColumn } from "../elements/heat-map.ts";
-import { duration, moment, NOTHING, SAMPLES_FEW } from "../format.ts";
+import { duration, grouped, moment, NOTHING, SAMPLES_FEW } from "../format.ts";
 import { Distribution } from "../state/bins.ts";
 import { type ChartWindow, chartWindow, columnsIn } from "../state/chart-window.ts";
 import { type Figures, isoOf } from "../state/figures.ts";
@@ -234,7 +234,7 @@ function column(atMs: number, distribution: Distribution): Column {
 function summaryOf(all: Distribution, range: string): string {
   if (all.count === 0) return `no sample in the last ${range}`;
   const few = all.count < SAMPLES_FEW ? ", few samples" : "";
-  return `p50 ${duration(all.quantile(0.5))} · p95 ${duration(all.quantile(0.95))} · p99 ${p99(all)} · ${range}, n = ${all.count}${few}`;
+  return `p50 ${duration(all.quantile(0.5))} · p95 ${duration(all.quantile(0.95))} · p99 ${p99(all)} · ${range}, n = ${grouped(all.count)}${few}`;
 }
 
 function p99(distribution: Distribution): string {

@@ -82,9 +82,7 @@ export class NavRail extends LitElement {
           aria-current=${page === place.page ? "page" : "false"}
           title="${title} (g ${page[0]})"
           @click=${(event: MouseEvent) => {
-            if (event.metaKey || event.ctrlKey || event.button !== 0) return;
-            event.preventDefault();
-            place.go(page);
+            place.follow(event, page);
           }}
           ><i aria-hidden="true">${glyph}</i>${title}</a
         >`;

@@ -29,7 +29,7 @@ export const STATES = {
 const ORDER = ["down", "disabled", "starting", "draining", "up"];
 
 /** Width of the line of the last hour: what moves it by less than a pixel is not drawn anew. */
-const HOUR_PX = 64;
+const HOUR_PX = 48;
 /** However short, that it was down must be seen. */
 const DOWN_PX_MIN = 2;
 
@@ -67,7 +67,7 @@ function latency(of: "ttft" | "tpot", q: number): ReplicaColumn {
   return {
     key: `${of}${q * 100}`,
     title,
-    widthPx: 70,
+    widthPx: 66,
     value: read,
     show: (row) => duration(read(row)),
     n: ({ tally }) => tally?.[of].count ?? 0,
@@ -82,7 +82,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "state",
     title: "state",
-    widthPx: 66,
+    widthPx: 86,
     isLeft: true,
     value: ({ view }) => ORDER.indexOf(view.state),
     show: ({ view: { state, because } }) =>
@@ -93,7 +93,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "hour",
     title: "last hour",
-    widthPx: 78,
+    widthPx: 58,
     explains: "State over the last 60 minutes; grey where nothing is known",
     isLeft: true,
     value: ({ view }) => -view.sinceMs,
@@ -102,17 +102,17 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "model",
     title: "model",
-    widthPx: 118,
+    widthPx: 97,
     isLeft: true,
     value: ({ view }) => view.models[0] ?? null,
     show: ({ view }) => shortModel(view.models[0] ?? ""),
   },
-  { key: "weight", title: "weight", widthPx: 60, isExtra: true, value: ({ view }) => view.weight },
-  { key: "inflight", title: "in flight", widthPx: 60, value: ({ view }) => view.inFlight },
+  { key: "weight", title: "weight", widthPx: 56, isExtra: true, value: ({ view }) => view.weight },
+  { key: "inflight", title: "in flight", widthPx: 56, value: ({ view }) => view.inFlight },
   {
     key: "queue",
     title: "run / wait",
-    widthPx: 70,
+    widthPx: 68,
     explains: "As the engine says: in its batch, and waiting for it",
     value: ({ view }) => view.stats?.waiting ?? null,
     show: ({ view: { stats } }) =>
@@ -121,14 +121,14 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "kv",
     title: "KV cache",
-    widthPx: 86,
+    widthPx: 82,
     value: ({ view }) => view.stats?.kvCacheUsageRatio ?? null,
     show: ({ view }) => filled(view.stats?.kvCacheUsageRatio ?? null),
   },
   {
     key: "hits",
     title: "prefix hits",
-    widthPx: 78,
+    widthPx: 74,
     explains: "Prompt tokens out of the engine's cache, since it started",
     isExtra: true,
     value: ({ view: { stats } }) => share(stats?.prefixHitTokens, stats?.prefixQueryTokens),
@@ -137,14 +137,14 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "rate",
     title: "req/s",
-    widthPx: 48,
+    widthPx: 44,
     value: ({ tally, store }) => perSecond(tally?.ended, store.lately),
     show: ({ tally, store }) => significant(perSecond(tally?.ended, store.lately)),
   },
   {
     key: "tokens",
     title: "out tok/s",
-    widthPx: 68,
+    widthPx: 64,
     value: ({ tally, store }) => perSecond(tally?.outputTokens, store.lately),
     show: ({ tally, store }) => grouped(perSecond(tally?.outputTokens, store.lately)),
   },
@@ -155,7 +155,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "failed",
     title: "failed",
-    widthPx: 78,
+    widthPx: 70,
     explains: "Failed before any output or cut off within it over 5 min, and why most of them did",
     value: ({ tally }) => (tally === null || tally.ended === 0 ? null : tally.failed + tally.cut),
     show: errors,
@@ -163,7 +163,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "probe",
     title: "last probe",
-    widthPx: 130,
+    widthPx: 126,
     isExtra: true,
     isLeft: true,
     value: ({ view }) => view.lastProbe?.atMs ?? null,
@@ -175,7 +175,7 @@ export const REPLICA_COLUMNS: readonly ReplicaColumn[] = [
   {
     key: "since",
     title: "since",
-    widthPx: 50,
+    widthPx: 53,
     value: ({ view, store }) => Math.max(0, store.nowMs - view.sinceMs),
     show: ({ view, store }) =>
       html`<span title=${view.because}>${age(Math.max(0, store.nowMs - view.sinceMs))}</span>`,

@@ -8,8 +8,8 @@ import { panelStyles, tableStyles } from "../styles/panel.ts";
 import { ReplicaOrder } from "./replica-order.ts";
 import { isFew, REPLICA_COLUMNS, type ReplicaColumn, type ReplicaRow } from "./replica-columns.ts";
 
-/** A name and its engine. */
-const NAME_PX = 164;
+/** A name and its engine. With the usual columns the table fits a screen of 1,280 pixels, its scroll bar beside it. */
+const NAME_PX = 156;
 /** Every replica in one dense table; which columns, and by what they are sorted, is in the address. */
 export class ReplicaTable extends LitElement {
   static override styles = [
@@ -42,21 +42,17 @@ export class ReplicaTable extends LitElement {
         vertical-align: middle;
       }
       .bar {
-        width: 36px;
+        width: 24px;
         height: 6px;
-        margin-right: 8px;
+        margin-right: 6px;
         background: linear-gradient(90deg, var(--accent) var(--filled), var(--raised) 0);
       }
       .hour {
-        width: 64px;
+        width: 48px;
         height: 10px;
       }
       .scroll {
         max-height: 75vh;
-      }
-      th,
-      td {
-        padding-inline: 7px;
       }
       th button {
         border: none;
@@ -221,17 +217,19 @@ export class ReplicaTable extends LitElement {
 
   #row(row: ReplicaRow, columns: readonly ReplicaColumn[]): TemplateResult {
     const { id, engine, version } = row.view;
+    const about = `${engine ?? "unknown"} ${version ?? ""}`.trim();
+    // Where the name says which engine it is, its version is all there is to add.
+    const isNamed = engine !== null && version !== null && id.startsWith(engine);
     return html`<tr data-replica=${id}>
-      <td title="${id}, ${engine ?? "unknown"} ${version ?? ""}">
+      <td title="${id}, ${about}">
         <a
           class="name"
           href=${this.#at.place.href("replicas", id)}
-          @click=${(event: Event) => {
-            event.preventDefault();
-            this.#at.place.go("replicas", id);
+          @click=${(event: MouseEvent) => {
+            this.#at.place.follow(event, "replicas", id);
           }}
           >${id}</a
-        ><span class="sub">${engine ?? "unknown"} ${version ?? ""}</span>
+        ><span class="sub">${isNamed ? version : about}</span>
       </td>
       ${columns.map((column) => cell(column, row))}
     </tr>`;

@@ -191,8 +191,13 @@ function endedFacts({ decision, attempts, route, streamed }: Ended): Facts {
   return [
     ["route", `${route}, ${streamed ? "streamed" : "in one piece"}`],
     ["tries", attempts.map(({ replica, result }) => `${replica}: ${result}`).join(", ")],
-    ["routed by", decision === null ? NOTHING : `${decision.policy}: ${decision.sentence}`],
+    ["routed by", decision === null ? NOTHING : reasonOf(decision)],
   ];
+}
+
+/** The policy and its reason; a reason that names the policy itself stands alone. */
+function reasonOf({ policy, sentence }: NonNullable<Ended["decision"]>): string {
+  return sentence.includes(policy.replaceAll("-", " ")) ? sentence : `${policy}: ${sentence}`;
 }
 
 function outcomeOf({ outcome, detail }: Ended | Recorded): string {

@@ -27,9 +27,9 @@ const PRESETS = [
 const FILTERS = ["replica", "model", "outcome", "origin", "client", "from", "until"] as const;
 const ROWS = 200;
 /** Least widths of the columns after the first, in pixels. */
-const COLUMNS_PX = [162, 72, 142, 114, 72, 58, 66, 54, 86, 74, 74, 66, 46];
+const COLUMNS_PX = [150, 68, 120, 102, 72, 46, 54, 42, 72, 60, 60, 56, 36];
 /** A time of day, and one with its date. */
-const STARTED_PX = [76, 150] as const;
+const STARTED_PX = [66, 140] as const;
 /** As many as the control plane gives at once. */
 const ROWS_KEPT = 1_000;
 /** The slowest are few, or they would not be the slowest. */
@@ -85,7 +85,7 @@ export class RequestList extends LitElement {
         display: flex;
         flex-wrap: wrap;
         align-items: center;
-        gap: 6px;
+        gap: 6px 18px;
       }
       .shared p {
         margin: 6px 0 0;

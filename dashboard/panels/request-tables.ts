@@ -8,8 +8,8 @@ import { columnsOf, liveTableStyles } from "../styles/live-table.ts";
 import { panelStyles, tableStyles } from "../styles/panel.ts";
 
 const ROWS = 12;
-const IN_FLIGHT_COLUMNS = columnsOf([84, 90, 110, 64, 80, 68]);
-const RECENT_COLUMNS = columnsOf([80, 112, 110, 62, 58, 78, 78, 70]);
+const IN_FLIGHT_COLUMNS = columnsOf([64, 84, 102, 46, 60, 46]);
+const RECENT_COLUMNS = columnsOf([66, 98, 102, 46, 44, 60, 60, 56]);
 /** Outcome as glyph and colour; the word stands beside it. */
 export const OUTCOMES = {
   completed: ["✓", "--good"],

@@ -1,6 +1,6 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
 import { StoreController } from "../controllers/store-controller.ts";
-import { percent } from "../format.ts";
+import { grouped, percent } from "../format.ts";
 import type { ReplicaView } from "../../proxy/upstream/fleet.ts";
 import { figuresTable } from "../elements/figures-table.ts";
 import "../elements/panel-tools.ts";
@@ -79,7 +79,8 @@ export class SharePanel extends LitElement {
     return html`<header>
         <h2>Share of traffic</h2>
         <span class="hint"
-          >requests ended over 5 min, n = ${total} · the mark is the fair share by weight</span
+          >requests ended over 5 min, n = ${grouped(total)} · the mark is the fair share by
+          weight</span
         >
         <span class="spring"></span>
         <panel-tools

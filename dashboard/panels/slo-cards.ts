@@ -19,6 +19,8 @@ const STATES = {
 
 /** Fewer points are no line. */
 const POINTS_MIN = 2;
+/** No promise is budgeted for longer: beyond it a number of days says nothing. */
+const YEAR_MS = 365 * 86_400_000;
 
 /** The promises, worst budget first: how well they are kept, how fast the budget goes, when it is gone. */
 export class SloCards extends LitElement {
@@ -244,7 +246,9 @@ function exhausted(slo: SloView): TemplateResult {
         ? slo.valid === 0
           ? NOTHING
           : "never"
-        : age(slo.exhaustedInMs);
+        : slo.exhaustedInMs > YEAR_MS
+          ? "over a year"
+          : age(slo.exhaustedInMs);
   return html`<figure-value
     .text=${text}
     .explains=${"Until the budget is gone if requests go on failing as in the last hour, at average traffic."}

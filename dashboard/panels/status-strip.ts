@@ -1,7 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
 import { PlaceController } from "../controllers/place-controller.ts";
 import { StoreController } from "../controllers/store-controller.ts";
-import { clock, duration, significant } from "../format.ts";
+import { clock, duration, grouped, significant } from "../format.ts";
 
 const THEMES = ["dark", "light", "contrast"] as const;
 
@@ -105,9 +105,11 @@ export class StatusStrip extends LitElement {
         ><span class="dot ${health}"></span><b>${up}/${replicas.length}</b> replicas up</span
       >
       <span class=${store.isLive ? "" : "dim"}><b>${significant(rate)}</b> req/s</span>
-      <span class=${store.isLive ? "" : "dim"}><b>${store.inFlightTotal}</b> in flight</span>
       <span class=${store.isLive ? "" : "dim"}
-        >TTFT p95 <b>${duration(ttft.quantile(0.95))}</b> (5 min, n = ${ttft.count})</span
+        ><b>${grouped(store.realInFlight)}</b> in flight</span
+      >
+      <span class=${store.isLive ? "" : "dim"}
+        >TTFT p95 <b>${duration(ttft.quantile(0.95))}</b> (5 min, n = ${grouped(ttft.count)})</span
       >
       <span class="spring"></span>
       ${this.#connection()}

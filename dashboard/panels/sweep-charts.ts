@@ -62,7 +62,7 @@ export class SweepCharts extends LitElement {
         closed.length === 0
           ? nothing
           : html`<article>
-              ${heading("Throughput", shape)}
+              ${heading("Throughput against concurrency", shape)}
               <xy-chart
                 label="Output tokens a second over requests at once at ${shape}: ${closed.length} levels, all in the table of points"
                 .series=${throughputSeries(closed)}
@@ -72,7 +72,7 @@ export class SweepCharts extends LitElement {
             </article>`
       }
       <article>
-        ${heading("One user against all", shape)}
+        ${heading("Throughput against speed of one user", shape)}
         <xy-chart
           label="Output of the card over the speed of one user at ${shape}: all in the table of points"
           .series=${paretoSeries(points)}

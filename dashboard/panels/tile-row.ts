@@ -160,13 +160,13 @@ export class TileRow extends LitElement {
       },
       {
         title: "In flight",
-        text: grouped(store.inFlightTotal),
+        text: grouped(store.realInFlight),
         unit: "requests",
         window: "now",
-        n: store.inFlightTotal,
+        n: store.realInFlight,
         values: smooth(all, (cell) => cell.inFlight),
         color: "--warn",
-        explains: "Requests between their arrival and their end, as of now.",
+        explains: `Requests between their arrival and their end, as of now. ${origin}`,
       },
       {
         title: "Errors",
@@ -187,7 +187,7 @@ function figuresOf({ title, unit, window, n, text, values }: Tile): Figures {
     name: title,
     columns: ["of", unit === "" ? "value" : unit, "n"],
     rows: [
-      [window, text.replaceAll("\u2009", ""), n],
+      [window, text.replaceAll("\u202f", ""), n],
       ...values.map(
         (value, at) => [`10 s, ${(values.length - at) * 10} s ago`, value, null] as const,
       ),

@@ -111,6 +111,11 @@ export class LiveStore extends EventTarget {
       .filter((cell) => cell !== undefined);
   }
 
+  /** Real requests under way; {@link inFlightTotal} counts those of sweeps as well. */
+  get realInFlight(): number {
+    return this.ticks.at(-1)?.real.inFlight ?? this.inFlightTotal;
+  }
+
   /** Distribution of a latency over the last `seconds`. */
   distribution(
     of: "ttft" | "tpot",

@@ -93,14 +93,9 @@ export class Place extends EventTarget {
     id: string | null = null,
     filters: Readonly<Record<string, string>> = {},
   ): void {
-    const query = new URLSearchParams(filters);
-    for (const name of KEPT) {
-      const value = this.query.get(name);
-      if (value !== null) query.set(name, value);
-    }
     this.page = page;
     this.id = id;
-    this.query = query;
+    this.query = this.#kept(filters);
     history.pushState(null, "", this.#address());
     this.#changed();
   }
@@ -132,10 +127,16 @@ export class Place extends EventTarget {
     this.#changed();
   }
 
-  /** The address of a page, for links. */
+  /** The address of a page, for links: what {@link go} takes along is in it, or a new tab would be another board. */
   href(page: PageName, id: string | null = null): string {
-    const path = page === "live" ? "/" : `/${page}`;
-    return id === null ? path : `${path}/${encodeURIComponent(id)}`;
+    return addressOf(page, id, this.#kept());
+  }
+
+  /** What a click on a link does: it goes there in this tab, unless another tab or window is asked for. */
+  follow(event: MouseEvent, page: PageName, id: string | null = null): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    this.go(page, id);
   }
 
   readonly #read = (): void => {
@@ -147,13 +148,28 @@ export class Place extends EventTarget {
   };
 
   #address(): string {
-    const text = this.query.toString();
-    return this.href(this.page, this.id) + (text === "" ? "" : `?${text}`);
+    return addressOf(this.page, this.id, this.query);
+  }
+
+  /** What goes along to another page, on top of its filters. */
+  #kept(filters: Readonly<Record<string, string>> = {}): URLSearchParams {
+    const query = new URLSearchParams(filters);
+    for (const name of KEPT) {
+      const value = this.query.get(name);
+      if (value !== null) query.set(name, value);
+    }
+    return query;
   }
 
   #changed(): void {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function addressOf(page: PageName, id: string | null, query: URLSearchParams): string {
+  const path = page === "live" ? "/" : `/${page}`;
+  const text = query.toString();
+  return `${path}${id === null ? "" : `/${encodeURIComponent(id)}`}${text === "" ? "" : `?${text}`}`;
 }
 
 function decode(text: string): string {

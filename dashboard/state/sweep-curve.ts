@@ -81,8 +81,8 @@ export function paretoSeries({ open, closed }: ShapePoints): readonly DotSeries[
       return [{ x: 1000 / p50, y, hollow: point.saturated, title }];
     });
   return [
-    { name: "so many at once", color: "--synthetic", joined: false, dots: dots(closed) },
-    { name: "so many a second", color: "--accent", joined: false, dots: dots(open) },
+    { name: "requests at once", color: "--synthetic", joined: false, dots: dots(closed) },
+    { name: "requests a second", color: "--accent", joined: false, dots: dots(open) },
   ];
 }
 
@@ -102,7 +102,8 @@ export function spoken(objective: string): string {
     .replaceAll(/ttft|tpot|e2e/g, (metric) => metric.toUpperCase())
     .replaceAll("_", " ")
     .replaceAll("<=", " ≤ ")
-    .replaceAll(">=", " ≥ ");
+    .replaceAll(">=", " ≥ ")
+    .replaceAll(/(\d)(ms|s)\b/g, "$1\u202f$2");
 }
 
 /** How hard a point pressed. */

@@ -27,9 +27,10 @@ export const liveTableStyles = css`
     contain: strict;
     content-visibility: auto;
   }
-  .live th,
-  .live td {
+  th,
+  td {
     min-width: 0;
+    padding-inline: 5px;
   }
   /* Figures fit; words may not. A clip costs, and so only they have one. */
   .live td:first-child,

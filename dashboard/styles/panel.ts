@@ -57,6 +57,9 @@ export const panelStyles = css`
     header {
       flex-wrap: wrap;
     }
+    .hint {
+      white-space: normal;
+    }
   }
   .visually-hidden {
     position: absolute;

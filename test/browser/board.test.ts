@@ -85,6 +85,20 @@ describe("the board during live traffic", () => {
     await page.context().close();
   });
 
+  test.each([1440, 390])("explains it within a window %d pixels wide", async (width) => {
+    const { page } = await board({ viewport: { width, height: 700 } });
+    const figures = await page.locator("figure-value").all();
+    expect(figures.length).toBeGreaterThan(3);
+    for (const figure of figures) {
+      await figure.focus();
+      const box = await figure.locator('[role="tooltip"]').boundingBox();
+      expect(box!.x).toBeGreaterThanOrEqual(0);
+      expect(box!.x + box!.width).toBeLessThanOrEqual(width);
+      expect(box!.y + box!.height).toBeLessThanOrEqual(700);
+    }
+    await page.context().close();
+  });
+
   test("opens a request's waterfall by keyboard", async () => {
     const { page } = await board();
     const row = page.locator("recent-table tbody tr[tabindex]").first();
@@ -92,6 +106,8 @@ describe("the board during live traffic", () => {
     await row.press("Enter");
     await page.locator("request-detail dl").waitFor();
     expect(await page.locator("request-detail svg").getAttribute("aria-label")).toContain("decode");
+    // A reason that names its policy stands alone.
+    await page.getByText(/^least in flight of 4: \d+/).waitFor();
     await page.keyboard.press("Escape");
     await page.locator("request-detail").waitFor({ state: "detached" });
     await page.context().close();

@@ -71,6 +71,23 @@ describe.each(PATHS)("the page %s", (path) => {
   });
 });
 
+test.each(["/", "/replicas", "/requests"])("a laptop shows every column of %s", async (path) => {
+  // Of 1,280 pixels, a scroll bar takes 15.
+  await page.setViewportSize({ width: 1265, height: 900 });
+  await open(path);
+  const tables = await page.locator(".scroll:has(table.live)").all();
+  expect(tables.length).toBeGreaterThan(0);
+  for (const table of tables)
+    await until(
+      () =>
+        table.evaluate(
+          (one: { scrollWidth: number; clientWidth: number }) => one.scrollWidth <= one.clientWidth,
+        ),
+      "nothing is beyond the edge",
+      3_000,
+    );
+});
+
 describe("going about", () => {
   test("by keyboard alone reaches every page, its rows, a request and back", async () => {
     await open("/");
@@ -108,6 +125,33 @@ describe("going about", () => {
     expect(errors).toEqual([]);
   });
 
+  test("a link opened in a tab of its own shows the same range in the same theme", async () => {
+    await open("/?theme=contrast&range=1h&slo=chat&token=none");
+    for (const [link, path] of [
+      ["nav-rail a[title^=Replicas]", "/replicas"],
+      ["replica-table a.name", "/replicas/"],
+    ] as const) {
+      const { href, isLeft } = await page
+        .locator(link)
+        .first()
+        .evaluate((anchor: EventTarget & { readonly href: string }) => {
+          const click = new Event("click", { bubbles: true, composed: true, cancelable: true });
+          Object.assign(click, { ctrlKey: true, button: 0 });
+          return { href: anchor.href, isLeft: anchor.dispatchEvent(click) };
+        });
+      // The browser is left to open it.
+      expect(isLeft).toBe(true);
+      const { pathname, searchParams } = new URL(href);
+      expect(pathname.startsWith(path)).toBe(true);
+      expect(Object.fromEntries(searchParams)).toEqual({
+        theme: "contrast",
+        range: "1h",
+        token: "none",
+      });
+    }
+    expect(new URL(page.url()).pathname).toBe("/");
+  });
+
   test("a longer range is drawn from history", async () => {
     await open("/?range=6h");
     await page
@@ -139,7 +183,7 @@ test("a promise is a card with its budget, and its figures explain themselves", 
   await card.waitFor();
   expect(await card.innerText()).toContain("95");
   await until(
-    async () => /\d %/.test((await card.innerText()).replaceAll("\u2009", " ")),
+    async () => /\d %/.test((await card.innerText()).replaceAll("\u202f", " ")),
     "attainment is shown",
   );
   await card.locator("figure-value").first().focus();

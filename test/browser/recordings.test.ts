@@ -53,7 +53,7 @@ describe("a recording without a server", () => {
       await page.locator('figure-value[data-tile="Requests"] span').first().innerText(),
     ).toMatch(/1[12]\.\d/);
     await page.getByLabel("Moment of the recording").fill("3");
-    await page.getByText("3.0 s of 40 s".replaceAll(/(\d) s/g, "$1\u2009s")).waitFor();
+    await page.getByText("3.0 s of 40 s".replaceAll(/(\d) s/g, "$1\u202fs")).waitFor();
     expect(errors).toEqual([]);
   });
 
@@ -114,7 +114,7 @@ test("of a wide fleet a row that was out of sight is as new as the others once i
   await moment.fill("4");
   for (const at of ["5", "6", "7", "8"]) {
     await moment.fill(at);
-    await page.getByText(`${at}.0\u2009s of 8.0\u2009s`).waitFor();
+    await page.getByText(`${at}.0\u202fs of 8.0\u202fs`).waitFor();
   }
   const saved = page.waitForEvent("download");
   await page.locator("replica-table").getByRole("button", { name: "CSV" }).click();
@@ -125,7 +125,7 @@ test("of a wide fleet a row that was out of sight is as new as the others once i
   const last = page.locator("[data-replica]").last();
   await last.scrollIntoViewIfNeeded();
   await until(
-    async () => (await last.locator("td").last().innerText()) === `${usage}\u2009%`,
+    async () => (await last.locator("td").last().innerText()) === `${usage}\u202f%`,
     "it shows what the figures say",
   );
   expect(errors).toEqual([]);
@@ -193,6 +193,6 @@ test("two moments of a recording do not look the same", async () => {
   await atEnd("/?recording=/good.jsonl");
   const late = await page.screenshot();
   await page.getByLabel("Moment of the recording").fill("5");
-  await page.getByText("5.0\u2009s of 40\u2009s").waitFor();
+  await page.getByText("5.0\u202fs of 40\u202fs").waitFor();
   expect(await differing(late, await page.screenshot())).toBeGreaterThan(0.002);
 });

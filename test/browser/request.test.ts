@@ -57,4 +57,5 @@ test("a request that needed two replicas shows both tries, and why the first fai
   await open(answer);
   await page.getByRole("img", { name: /try 1: vllm-0, status 500/ }).waitFor();
   await page.getByText("vllm-0: status_500, vllm-1: answered").waitFor();
+  await page.getByText(/^round-robin: turn \d+ over 1$/).waitFor();
 }, 20_000);

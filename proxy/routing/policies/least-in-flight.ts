@@ -20,7 +20,7 @@ export function leastInFlight(random: Random): Policy {
       return {
         replica,
         reason: "least_in_flight",
-        sentence: `least in flight of ${candidates.length}: ${replica.inFlight}${among}`,
+        sentence: `least in flight of ${candidates.length}: ${replica.inFlight} under way${among}`,
       };
     },
   };
