@@ -62,7 +62,7 @@ const SWEPT: readonly Shot[] = [
 const WARM_S = 60;
 const SETTLED_S = 300;
 /** Held rates of a sweep under way that make a curve. */
-const RATES = 3;
+const RATES = 2;
 /** Into a point, when it has figures of its own. */
 const PROGRESS_MS = 15_000;
 const INCIDENT: readonly Shot[] = [
