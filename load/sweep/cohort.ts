@@ -11,6 +11,8 @@ export interface Cohort {
   readonly count: number;
   /** How long each stays from beginning to end. */
   readonly stayMs: number;
+  /** More than the rate is known to keep under way: it fills an engine that is to be shown full. */
+  readonly fills: boolean;
 }
 
 /** One of them: when it is sent, and what share of its answer is then behind it. */
@@ -39,7 +41,7 @@ export function rampMsOf(count: number): number {
  * When to send them so that, at the end of the ramp, they are of all ages: the young ones when they would have come
  * anyhow, the old ones on the way, as old as they will then have to be.
  */
-export function arrivalsOf({ count, stayMs }: Cohort): readonly Arrival[] {
+export function arrivalsOf({ count, stayMs }: Omit<Cohort, "fills">): readonly Arrival[] {
   const rampMs = rampMsOf(count);
   const agesMs = Array.from({ length: count }, (_, index) => ageOf(index) * stayMs);
   const [young, old] = [
@@ -80,7 +82,8 @@ export function cohortAt(state: ShapeState, ratePerSecond: number): Cohort | nul
   const { overfill = 1 } = state.plan.preset.ladder;
   const highest = (isFull ? 1 : overfill) * (last?.concurrency ?? 0);
   const count = Math.floor(Math.min(isAbove ? highest : (most?.concurrency ?? 0), ...guesses));
-  return count < COHORT_MIN ? null : { count, stayMs: (count * 1000) / ratePerSecond };
+  const stayMs = (count * 1000) / ratePerSecond;
+  return count < COHORT_MIN ? null : { count, stayMs, fills: isAbove };
 }
 
 /** Where the line of stays through two levels meets the rate; `Infinity` where it never does. */

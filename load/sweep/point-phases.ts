@@ -87,8 +87,10 @@ export class PointPhases {
   }
 
   #settle(atMs: number, nowMs: number): PhaseStep {
-    const { stop } = this.#task;
-    const longest = Math.max(stop.settleMsMin, stop.windowMsMax / 2);
+    const { stop, load } = this.#task;
+    // Hundreds of users take as long to be read as a window of them is.
+    const share = load.mode === "closed" ? 1 : 1 / 2;
+    const longest = Math.max(stop.settleMsMin, stop.windowMsMax * share);
     if (atMs < stop.settleMsMin || (atMs < longest && !this.#isSettled(atMs))) return "go-on";
     this.phase = "measuring";
     this.windowFromMs = stop.untilStable ? 0 : onBin(atMs);

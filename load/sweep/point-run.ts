@@ -167,7 +167,7 @@ function pacerOf(task: PointTask, first: readonly Arrival[], seed: number): Pace
   const { load } = task;
   if (load.mode === "closed") {
     const { settleMsMin, windowMsMax } = task.stop;
-    const settleMs = Math.max(settleMsMin, windowMsMax / 2);
+    const settleMs = Math.max(settleMsMin, windowMsMax);
     const rampMs = Math.min(rampMsOf(load.concurrency), settleMs * RAMP_SHARE_MAX);
     return pacers.closed({ concurrency: load.concurrency, rampMs });
   }

@@ -1,16 +1,17 @@
 import { clientBound, type HealthReading } from "../generator/health.ts";
 import type { LatencySummary, ObjectiveVerdict, Point, PointSecond } from "../results/point.ts";
-import { average, batchMeans } from "../statistics/batch-means.ts";
+import { average } from "../statistics/batch-means.ts";
 import { ascending, percentile, samplesNeeded } from "../statistics/percentile.ts";
 import { summariseFirstAnswers, summariseLatency, summariseWeighted } from "./latency-summary.ts";
 import type { Objective } from "./objective.ts";
 import type { PointTask } from "./plan.ts";
-import { courseOf, growsIn } from "./course.ts";
+import { courseOf, growsIn, inFlightIn } from "./course.ts";
 import type { PointPhases } from "./point-phases.ts";
 import { flagsOf, warningsOf } from "./point-flags.ts";
-import { binsBetween, type PointRecord, sumBetween } from "./point-record.ts";
+import { type PointRecord, sumBetween } from "./point-record.ts";
 import { latencyOf, type Sample } from "./sample.ts";
-import { isSaturated, saturationSigns } from "./saturation.ts";
+import { ratesOf } from "./rate-summary.ts";
+import { empties, isSaturated, saturationSigns } from "./saturation.ts";
 import { tokensOf } from "./token-summary.ts";
 import { judge, LOOK_CONFIDENCE, SINGLE_CONFIDENCE } from "./verdict.ts";
 
@@ -44,7 +45,9 @@ export function summarise(parts: PointParts): Point {
   const ttftMs = latency(samples, (sample) => latencyOf(sample, "ttft"));
   const lag = percentile(ascending(samples.map((sample) => sample.sendLagMs)), 0.99);
   const eventsPerSecond = sumBetween(record.outputEvents, from, to) / seconds;
+  const verdicts = judged(parts, samples);
   const signs = saturationOf(parts, samples, { rate: rates.completedRatePerSecond, seconds });
+  const staysFull = hasStayedFull(parts, verdicts);
   const bound = clientBound({
     ...reading,
     sendLagP99Ms: lag,
@@ -77,9 +80,9 @@ export function summarise(parts: PointParts): Point {
     sendLagP99Ms: lag,
     errorAdjustedE2eMs: errorAdjusted(samples),
     ...tokensOf(completed),
-    verdicts: judged(parts, samples),
-    saturated: isSaturated(signs) || phases.stopReason === "over-saturated",
-    saturatedBecause: signs,
+    verdicts,
+    saturated: isSaturated(signs) || staysFull || phases.stopReason === "over-saturated",
+    saturatedBecause: staysFull ? [...signs, STAYS_FULL] : signs,
     valid: bound === null && completed.length > 0,
     invalidBecause: bound ?? (completed.length > 0 ? null : nothingBecause(samples)),
     generator: { ...reading, sendLagP99Ms: lag, eventsPerSecond },
@@ -134,61 +137,6 @@ function identityOf({
     offeredRatePerSecond: open ? load.ratePerSecond : null,
     repeat,
   };
-}
-
-function ratesOf(
-  record: PointRecord,
-  from: number,
-  to: number,
-): Pick<
-  Point,
-  | "completedRatePerSecond"
-  | "completedRateHalfWidth"
-  | "outputTokensPerSecond"
-  | "outputTokensHalfWidth"
-  | "inputTokensPerSecond"
-> {
-  const rate = (bins: readonly number[]): [perSecond: number, halfWidth: number | null] => {
-    const values = binsBetween(bins, from, to);
-    if (values.length === 0) return [0, null];
-    const scale = (values.length * 1000) / Math.max(1, to - from);
-    const estimate = batchMeans(values);
-    return [average(values) * scale, estimate === null ? null : estimate.halfWidth * scale];
-  };
-  const [countedRate, completedRateHalfWidth] = rate(record.completions);
-  const completedRatePerSecond = rateBetweenEnds(record, from, to) ?? countedRate;
-  const [outputTokensPerSecond, outputTokensHalfWidth] = rate(record.outputTokens);
-  // Prompts are paid for when their first token is out.
-  let input = 0;
-  for (const { plannedMs, ttftMs, inputTokens } of record.samples) {
-    const firstMs = plannedMs + (ttftMs ?? Infinity);
-    if (firstMs >= from && firstMs < to) input += inputTokens ?? 0;
-  }
-  const inputTokensPerSecond = (input * 1000) / Math.max(1, to - from);
-  return {
-    completedRatePerSecond,
-    completedRateHalfWidth,
-    outputTokensPerSecond,
-    outputTokensHalfWidth,
-    inputTokensPerSecond,
-  };
-}
-
-/** Below so many completions the window's edges are all there is. */
-const ENDS_MIN = 10;
-
-/** Completions after the first over the time from the first to the last: free of what the window's edges cut. */
-function rateBetweenEnds(record: PointRecord, from: number, to: number): number | null {
-  let count = 0;
-  let firstMs = Infinity;
-  let lastMs = -Infinity;
-  for (const { kind, endedMs } of record.samples) {
-    if (kind !== "completed" || endedMs < from || endedMs >= to) continue;
-    count++;
-    firstMs = Math.min(firstMs, endedMs);
-    lastMs = Math.max(lastMs, endedMs);
-  }
-  return count < ENDS_MIN || lastMs <= firstMs ? null : ((count - 1) * 1000) / (lastMs - firstMs);
 }
 
 function countsOf(
@@ -275,6 +223,20 @@ function saturationOf(
     censoredShare:
       samples.filter((sample) => sample.kind === "censored").length / Math.max(1, samples.length),
   });
+}
+
+const STAYS_FULL =
+  "above the highest throughput of a closed loop, the engine began full and did not empty";
+
+/** Whether a rate that began with a full engine, to show that it cannot be held, showed it. */
+function hasStayedFull(
+  { task, record, phases }: PointParts,
+  verdicts: readonly ObjectiveVerdict[],
+): boolean {
+  if (task.cohort?.fills !== true) return false;
+  const isEmptying = empties(inFlightIn(record, [phases.windowFromMs, phases.windowToMs]));
+  const isMissed = verdicts.some(({ verdict }) => verdict === "fail");
+  return !isEmptying && (verdicts.length === 0 || isMissed);
 }
 
 function nothingBecause(samples: readonly Sample[]): string {

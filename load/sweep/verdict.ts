@@ -25,6 +25,8 @@ export const SINGLE_CONFIDENCE = 0.98;
  */
 const EFFECTIVE_MIN_PASS = 20;
 const EFFECTIVE_MIN_FAIL = 10;
+/** Or half of that, where the bound would hold if they were worth only half as much: violations are rare, however one counts. */
+const DOUBT = 0.5;
 /** Batches that resemble each other more than this say that the window is short against the queue's memory. */
 const CORRELATION_MAX = 0.5;
 /** So many independent violations, and as many that are none, tell by themselves how much they depend on each other. */
@@ -74,7 +76,9 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
     ((fellBehind && share > shareAllowed) ||
       (against.lower > shareAllowed && against.n >= Math.min(EFFECTIVE_MIN_FAIL, n)));
   const isCounted =
-    isLong && inFavour.upper <= shareAllowed && inFavour.n >= Math.min(EFFECTIVE_MIN_PASS, n);
+    isLong &&
+    inFavour.upper <= shareAllowed &&
+    isEnough({ n, worth: inFavour.n, share, shareAllowed }, confidence);
   const isFar = violations === 0 && staysBelowOne(ratios, confidence);
   const isPassing = (isCounted || isFar) && !judged.stillFills;
   return {
@@ -88,6 +92,23 @@ export function judge(objective: Objective, judged: Judged): ObjectiveVerdict {
     shareHigh: inFavour.upper,
     shareAllowed,
   };
+}
+
+/** Whether so many independent requests are enough to believe a pass. */
+function isEnough(
+  about: {
+    readonly n: number;
+    readonly worth: number;
+    readonly share: number;
+    readonly shareAllowed: number;
+  },
+  confidence: number,
+): boolean {
+  const { n, worth, share, shareAllowed } = about;
+  if (worth >= Math.min(EFFECTIVE_MIN_PASS, n)) return true;
+  const doubted = worth * DOUBT;
+  if (worth < EFFECTIVE_MIN_PASS * DOUBT) return false;
+  return clopperPearson(share * doubted, doubted, confidence).upper <= shareAllowed;
 }
 
 /**

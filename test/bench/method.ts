@@ -9,7 +9,7 @@ import { engine, OBJECTIVES } from "./simulated.ts";
 const SHAPES = ["1024x128", "128x1024"];
 const PRESETS = ["quick", "standard"] as const satisfies readonly PresetName[];
 /** None of these was looked at while the method was made. */
-const SEEDS = [91, 92, 93, 94, 95];
+const SEEDS = [101, 102, 103, 104, 105];
 
 /** `npm run bench -- method`: presets against a grid ten times as long, on the simulated H100, in virtual time. */
 export async function methodBench(): Promise<void> {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../engines/virtual-clock.ts";
 import { agedShape } from "../../../load/prompts/shape.ts";
-import { arrivalsOf, cohortAt, rampMsOf } from "../../../load/sweep/cohort.ts";
+import { arrivalsOf, type Cohort, cohortAt, rampMsOf } from "../../../load/sweep/cohort.ts";
 import { growsIn } from "../../../load/sweep/course.ts";
 import { PointRecord } from "../../../load/sweep/point-record.ts";
+import { ratesOf } from "../../../load/sweep/rate-summary.ts";
 import { presets } from "../../../load/sweep/presets.ts";
 import { isGrowing } from "../../../load/sweep/saturation.ts";
+import { plainExchange } from "../../harness/plain-exchange.ts";
 import { ScriptedEngine } from "../../harness/scripted-engine.ts";
 import { planOf, pointVirtually } from "../../harness/virtual-sweep.ts";
 import { latency, point as pointOf } from "../results/fixture.ts";
@@ -51,7 +53,7 @@ describe("a cohort", () => {
   test("has an open loop begin as it goes on; from nothing it takes a stay", async () => {
     const load = open(10);
     const stop = { settleMsMin: 1_000, windowMsMin: 30_000, windowMsMax: 30_000 };
-    const held = async (cohort: { count: number; stayMs: number } | null) => {
+    const held = async (cohort: Cohort | null) => {
       const clock = new VirtualClock();
       const point = await pointVirtually(clock, roomy(clock), {
         load,
@@ -62,7 +64,7 @@ describe("a cohort", () => {
       const from = Math.ceil(point.settleMs / 1000);
       return point.series.slice(from, from + 30).map(({ inFlight }) => inFlight);
     };
-    const begun = await held({ count: 300, stayMs: 30_000 });
+    const begun = await held({ count: 300, stayMs: 30_000, fills: false });
     for (const inFlight of begun) expect(Math.abs(inFlight - 300)).toBeLessThan(50);
     const fromNothing = await held(null);
     expect(fromNothing[0]).toBeLessThan(200);
@@ -130,7 +132,7 @@ describe("a rate that began with too many", () => {
   const held = async (ratePerSecond: number) => {
     const clock = new VirtualClock();
     const target = new ScriptedEngine({ clock, serviceMs: 100 });
-    const cohort = { count: 200, stayMs: 20_000 };
+    const cohort = { count: 200, stayMs: 20_000, fills: false };
     const objectives = ["ttft_p50<=1s"];
     const point = await pointVirtually(clock, target, {
       load: open(ratePerSecond),
@@ -150,6 +152,43 @@ describe("a rate that began with too many", () => {
   test("fails when they do not", async () => {
     expect((await held(12)).verdict).toBe("fail");
   });
+});
+
+describe("a rate above the highest throughput, begun with a full engine", () => {
+  const stop = { settleMsMin: 1_000, windowMsMin: 15_000, windowMsMax: 15_000 };
+  const held = async (ratePerSecond: number, objectives: readonly string[]) => {
+    const clock = new VirtualClock();
+    const target = new ScriptedEngine({ clock, serviceMs: 100 });
+    const cohort = { count: 200, stayMs: 20_000, fills: true };
+    const about = { load: open(ratePerSecond), cohort, objectives, stop };
+    return pointVirtually(clock, target, about);
+  };
+
+  test("is saturated where it stays full and misses what it should keep", async () => {
+    const point = await held(11, ["ttft_p50<=1s"]);
+    expect(point.saturated).toBe(true);
+    expect(point.saturatedBecause.join()).toContain("began full and did not empty");
+  });
+
+  test("is not where it empties, nor where it keeps its objective all the same", async () => {
+    expect((await held(6, ["ttft_p50<=1s"])).saturated).toBe(false);
+    expect((await held(10, ["ttft_p50<=10m"])).saturatedBecause.join()).not.toContain("full");
+  });
+});
+
+test("completions that come as one wave are counted over the window, not over the wave", () => {
+  const record = new PointRecord(0, null);
+  const shape = { inputTokens: 8, outputTokens: 1 };
+  const about = { route: "chat", body: {}, session: null, label: "r/p", plannedMs: 0 } as const;
+  for (let index = 0; index < 100; index++) {
+    const endedMs = 8_000 + index * 10;
+    const prompt = { ...about, ...shape };
+    const outcome = { kind: "completed", finishReason: "length" } as const;
+    const times = { sentMs: 0, endedMs, timesMs: [endedMs], outputTokens: 1 };
+    record.send(0, 0);
+    record.end(plainExchange({ id: `${index}`, prompt, outcome, ...times }), 0, shape);
+  }
+  expect(ratesOf(record, 0, 10_000).completedRatePerSecond).toBeCloseTo(10);
 });
 
 describe("requests under way that grow", () => {
