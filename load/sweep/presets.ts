@@ -59,7 +59,7 @@ export const presets = {
       factor: 4,
       concurrencyMax: 64,
       windowMsMin: 3_000,
-      windowMsMax: 4_000,
+      windowMsMax: 3_000,
       flood: 256,
       impatient: true,
     },

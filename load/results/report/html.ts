@@ -58,7 +58,7 @@ function capacities(found: ReportInput["summary"]["shapes"][number]["capacities"
   if (found.length === 0) return "";
   return table(
     "Capacity of one replica",
-    ["objective", "verdict", "highest rate shown to pass", "lowest shown to fail", ""],
+    ["objective", "verdict", "highest rate shown to pass", "lowest shown to fail", "in words"],
     found.map((capacity) => [
       capacity.objective,
       capacity.verdict,
