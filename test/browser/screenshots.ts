@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Browser, Page } from "playwright-core";
@@ -201,6 +201,7 @@ const PARTS = {
   sweep: { flags: ["--speed", "1"], of: sweptOf },
 };
 
+mkdirSync(resolve(root, folder), { recursive: true });
 const browser = await openChromium();
 try {
   for (const [name, { flags, of }] of Object.entries(PARTS)) {
